@@ -1,0 +1,1 @@
+"""Talia's backend: one assistant behind web chat, WhatsApp and voice."""

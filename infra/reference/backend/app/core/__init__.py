@@ -1,0 +1,1 @@
+"""What every request shares: settings, logs and the request's id."""

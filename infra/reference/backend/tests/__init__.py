@@ -1,0 +1,1 @@
+"""The app as its callers see it; no network, no database."""
