@@ -1,0 +1,290 @@
+//! What a flow holds: it runs steps, asks questions, and branches.
+
+use std::{
+    cell::{Cell, RefCell},
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::Event,
+    runner::Core,
+    step::Step,
+};
+
+type Branch<'b> = Box<dyn FnOnce(&Context) -> Result<()> + Send + 'b>;
+type Deferred = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
+
+/// A flow's hold on the world. `Send`, not `Sync`: a branch of [`Context::join`]
+/// gets its own, and one that takes its parent's does not compile.
+///
+/// ```compile_fail
+/// use talia_pipeline::{Context, Result, Step};
+///
+/// fn flow<S: Step<Output = ()>>(cx: &Context, a: S, b: S) -> Result<()> {
+///     cx.join(|_| cx.run(a), |_| cx.run(b))?; // the parent's `cx`
+///     Ok(())
+/// }
+/// ```
+///
+/// ```
+/// use talia_pipeline::{Context, Result, Step};
+///
+/// fn flow<S: Step<Output = ()>>(cx: &Context, a: S, b: S) -> Result<()> {
+///     cx.join(|cx| cx.run(a), |cx| cx.run(b))?;
+///     Ok(())
+/// }
+/// ```
+pub struct Context {
+    core: Arc<Core>,
+    prefix: String,
+    next: Cell<u32>,
+    deferred: RefCell<Vec<Deferred>>,
+    at_the_end: bool,
+}
+
+impl Context {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self::at(core, String::new(), false)
+    }
+
+    fn at(core: Arc<Core>, prefix: String, at_the_end: bool) -> Self {
+        let (next, deferred) = (Cell::new(0), RefCell::default());
+        Self { core, prefix, next, deferred, at_the_end }
+    }
+
+    /// The next place at this level. Places come from the position in the flow,
+    /// so they are the same in the plan and in every run.
+    fn place(&self) -> String {
+        self.next.set(self.next.get() + 1);
+        format!("{}{}", self.prefix, self.next.get())
+    }
+
+    fn child(&self, place: &str) -> Self {
+        Self::at(Arc::clone(&self.core), format!("{place}."), self.at_the_end)
+    }
+
+    /// Runs a step and gives its answer.
+    ///
+    /// # Errors
+    /// When the step fails, is blocked by something missing, or is cancelled.
+    pub fn run<S: Step>(&self, step: S) -> Result<S::Output> {
+        self.core.run(&self.place(), &step, self.at_the_end)
+    }
+
+    /// Asks a question whose answer is needed to make the plan. It is answered
+    /// for real in every mode, once per run, so it must change nothing.
+    ///
+    /// # Errors
+    /// When the question cannot be answered, or when the step has an effect.
+    pub fn observe<S: Step>(&self, question: S) -> Result<S::Output> {
+        self.core.observe(&self.place(), &question)
+    }
+
+    /// As [`Context::observe`], where no answer is an answer too: `None` when the
+    /// program is not there or fails.
+    ///
+    /// # Errors
+    /// When the run is cancelled, or when the step has an effect.
+    pub fn probe<S: Step>(&self, question: S) -> Result<Option<S::Output>> {
+        match self.observe(question) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if matches!(error.kind(), ErrorKind::Step | ErrorKind::Preflight) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where a program is along `PATH`, if it is there. Answered for real in every
+    /// mode; it stands in the plan.
+    pub fn find_program(&self, name: &str) -> Option<camino::Utf8PathBuf> {
+        self.core.find_program(&self.place(), name)
+    }
+
+    /// Runs two branches side by side and waits for both.
+    ///
+    /// # Errors
+    /// With every failure of the branches.
+    pub fn join<A: Send, B: Send>(
+        &self,
+        a: impl FnOnce(&Self) -> Result<A> + Send,
+        b: impl FnOnce(&Self) -> Result<B> + Send,
+    ) -> Result<(A, B)> {
+        let (mut ra, mut rb) = (None, None);
+        self.branch(vec![into(&mut ra, a), into(&mut rb, b)])?;
+        let (Some(ra), Some(rb)) = (ra, rb) else { unreachable!("every branch has succeeded") };
+        Ok((ra, rb))
+    }
+
+    /// As [`Context::join`], for three.
+    ///
+    /// # Errors
+    /// With every failure of the branches.
+    pub fn join3<A: Send, B: Send, C: Send>(
+        &self,
+        a: impl FnOnce(&Self) -> Result<A> + Send,
+        b: impl FnOnce(&Self) -> Result<B> + Send,
+        c: impl FnOnce(&Self) -> Result<C> + Send,
+    ) -> Result<(A, B, C)> {
+        let (mut ra, mut rb, mut rc) = (None, None, None);
+        self.branch(vec![into(&mut ra, a), into(&mut rb, b), into(&mut rc, c)])?;
+        let (Some(ra), Some(rb), Some(rc)) = (ra, rb, rc) else {
+            unreachable!("every branch has succeeded")
+        };
+        Ok((ra, rb, rc))
+    }
+
+    /// As [`Context::join`], for four.
+    ///
+    /// # Errors
+    /// With every failure of the branches.
+    pub fn join4<A: Send, B: Send, C: Send, D: Send>(
+        &self,
+        a: impl FnOnce(&Self) -> Result<A> + Send,
+        b: impl FnOnce(&Self) -> Result<B> + Send,
+        c: impl FnOnce(&Self) -> Result<C> + Send,
+        d: impl FnOnce(&Self) -> Result<D> + Send,
+    ) -> Result<(A, B, C, D)> {
+        let (mut ra, mut rb, mut rc, mut rd) = (None, None, None, None);
+        let branches = vec![into(&mut ra, a), into(&mut rb, b), into(&mut rc, c), into(&mut rd, d)];
+        self.branch(branches)?;
+        let (Some(ra), Some(rb), Some(rc), Some(rd)) = (ra, rb, rc, rd) else {
+            unreachable!("every branch has succeeded")
+        };
+        Ok((ra, rb, rc, rd))
+    }
+
+    /// As [`Context::join`], for any number of branches of one kind.
+    ///
+    /// # Errors
+    /// With every failure of the branches.
+    pub fn join_all<T: Send, F: FnOnce(&Self) -> Result<T> + Send>(
+        &self,
+        branches: impl IntoIterator<Item = F>,
+    ) -> Result<Vec<T>> {
+        let branches: Vec<F> = branches.into_iter().collect();
+        let mut results: Vec<Option<T>> = branches.iter().map(|_| None).collect();
+        let boxed = results.iter_mut().zip(branches).map(|(slot, f)| into(slot, f)).collect();
+        self.branch(boxed)?;
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Puts steps under one name.
+    ///
+    /// # Errors
+    /// Whatever `steps` gives.
+    pub fn group<T>(&self, name: &str, steps: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let inner = self.child(&self.place());
+        self.core.open_group(name);
+        let result = inner.finish(steps(&inner));
+        self.core.close();
+        result
+    }
+
+    /// Says that a part of the flow is left out, and why.
+    pub fn skip(&self, reason: &str) {
+        self.core.emit(Event::Skipped { reason: reason.to_owned() });
+    }
+
+    /// Says something worth knowing: an assumption, a choice, a thing brought in.
+    pub fn note(&self, text: impl Into<String>) {
+        self.core.emit(Event::Note { text: text.into() });
+    }
+
+    /// Runs this step when the flow, branch or group ends, however it ends, and
+    /// after a cancellation too, with a short time limit of its own.
+    pub fn finally<S: Step + 'static>(&self, step: S) {
+        self.deferred.borrow_mut().push(Box::new(move |cx| cx.run(step).map(drop)));
+    }
+
+    /// Runs what [`Context::finally`] has put off, the last one first.
+    pub(crate) fn finish<T>(&self, result: Result<T>) -> Result<T> {
+        let mut failures = Vec::new();
+        let mut result = result;
+        let deferred: Vec<Deferred> = self.deferred.borrow_mut().drain(..).rev().collect();
+        for step in deferred {
+            let inner = Self::at(Arc::clone(&self.core), self.prefix.clone(), true);
+            inner.next.set(self.next.get());
+            failures.extend(step(&inner).err());
+            self.next.set(inner.next.get());
+        }
+        if !failures.is_empty() {
+            if let Err(error) = result {
+                failures.insert(0, error);
+            }
+            result = Err(Error::all(failures));
+        }
+        result
+    }
+
+    fn branch(&self, branches: Vec<Branch<'_>>) -> Result<()> {
+        let place = self.place();
+        let contexts: Vec<Self> =
+            (1..=branches.len()).map(|number| self.child(&format!("{place}.{number}"))).collect();
+        let work = contexts.into_iter().zip(branches);
+        let ended: Vec<thread::Result<Result<()>>> = if self.core.is_sequential() {
+            self.core.open_parallel();
+            let ended = work
+                .map(|(cx, branch)| {
+                    self.core.open_branch();
+                    let ended = run_branch(&cx, branch);
+                    self.core.close();
+                    ended
+                })
+                .collect();
+            self.core.close();
+            ended
+        } else {
+            thread::scope(|scope| {
+                let running: Vec<_> =
+                    work.map(|(cx, branch)| scope.spawn(move || run_branch(&cx, branch))).collect();
+                running.into_iter().map(|handle| handle.join().and_then(|ended| ended)).collect()
+            })
+        };
+        let mut failures = Vec::new();
+        let mut panicked = None;
+        for result in ended {
+            match result {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => failures.push(error),
+                Err(payload) => panicked = panicked.or(Some(payload)),
+            }
+        }
+        if let Some(payload) = panicked {
+            panic::resume_unwind(payload);
+        }
+        // A sibling that was cancelled because another one failed has not failed.
+        if failures.iter().any(|error| error.kind() != ErrorKind::Interrupted) {
+            failures.retain(|error| error.kind() != ErrorKind::Interrupted);
+        }
+        if failures.is_empty() { Ok(()) } else { Err(Error::all(failures)) }
+    }
+}
+
+/// A branch that leaves its answer in `slot`.
+fn into<'b, T: Send>(
+    slot: &'b mut Option<T>,
+    branch: impl FnOnce(&Context) -> Result<T> + Send + 'b,
+) -> Branch<'b> {
+    Box::new(move |cx| {
+        *slot = Some(branch(cx)?);
+        Ok(())
+    })
+}
+
+/// Runs one branch; a panic cancels the others at once and is handed on.
+fn run_branch(cx: &Context, branch: Branch<'_>) -> thread::Result<Result<()>> {
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| branch(cx)));
+    match ended {
+        Ok(result) => Ok(cx.finish(result)),
+        Err(payload) => {
+            cx.core.cancel_after_panic();
+            // What was put off still has to run; the panic is what counts.
+            drop(cx.finish(Ok(())));
+            Err(payload)
+        }
+    }
+}

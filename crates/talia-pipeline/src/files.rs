@@ -1,0 +1,58 @@
+//! Files: written whole or not at all.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+};
+
+use camino::Utf8Path;
+
+/// Writes a file so that a reader sees the old content or the new one, never a
+/// part, even after a power cut.
+///
+/// ```
+/// use talia_pipeline::files::write_atomically;
+///
+/// let dir = std::env::temp_dir().join(format!("talia-doc-{}", std::process::id()));
+/// let path = camino::Utf8PathBuf::from_path_buf(dir.join("a/b.txt")).expect("UTF-8");
+/// write_atomically(&path, b"hello")?;
+/// assert_eq!(std::fs::read(&path)?, b"hello");
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever the file system says; the old file is then as it was.
+pub fn write_atomically(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default();
+    let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    if written.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    written
+}
+
+/// Removes a file; one that is not there is removed already.
+///
+/// # Errors
+/// Whatever else the file system says.
+pub fn remove_if_there(path: &Utf8Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// FNV-1a: tells two texts apart and stays the same between versions. It is no
+/// proof against intent; nothing that must be one stands on it.
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,45 @@
+//! talia-pipeline
+
+pub mod command_line;
+pub mod context;
+pub mod coverage;
+pub mod diagnostic;
+pub mod error;
+pub mod event;
+pub mod exit_code;
+pub mod files;
+pub mod flows;
+pub mod hole;
+pub mod parse;
+pub mod pins;
+pub mod pipeline;
+pub mod plan;
+pub mod preflight;
+pub mod process;
+pub mod project;
+pub mod quote;
+pub mod report;
+pub mod runner;
+pub mod secret;
+pub mod settings;
+pub mod signals;
+pub mod state;
+pub mod step;
+pub mod steps;
+mod tool;
+pub mod world;
+mod xshell_compat;
+
+pub use command_line::{CommandLine, Effect, EnvValue, Leaves, Stdin};
+pub use context::Context;
+pub use diagnostic::{Diagnostic, Severity};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, Failure, Outcome, Stream};
+pub use exit_code::ExitCode;
+pub use pipeline::{Finished, Pipeline};
+pub use plan::Plan;
+pub use report::Report;
+pub use runner::Fake;
+pub use state::{State, state_dir};
+pub use step::{Action, Answer, Step, Summary, Touches};
+pub use world::{System, World};

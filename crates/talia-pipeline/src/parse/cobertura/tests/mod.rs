@@ -1,0 +1,1 @@
+//! Facts about real reports, one test each.

@@ -1,0 +1,17 @@
+//! Text that tools write, read into structs. Pure: nothing here prints, spawns,
+//! or reads the environment, the clock or a file of its own accord.
+
+pub mod buildkit;
+pub mod cobertura;
+pub mod junit;
+pub mod pyproject;
+pub mod pytest_exit;
+pub mod python_version;
+pub mod requirements;
+pub mod ruff;
+pub mod terminal;
+pub mod unified_diff;
+mod visible;
+pub mod workflow_commands;
+
+pub(crate) use visible::visible;

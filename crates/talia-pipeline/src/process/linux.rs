@@ -1,0 +1,416 @@
+//! What Linux tells about processes, and does to them.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::Path,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open,
+        pidfd_send_signal, set_child_subreaper, waitid,
+    },
+};
+
+use super::mark::{Mark, RUN_MARK};
+
+/// This process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    pub(super) pid: i32,
+    pub(super) start: u64,
+    pub(super) namespace: u64,
+}
+
+/// One process, as it was when `/proc` was read.
+#[derive(Debug, Clone)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    /// In clock ticks since boot. With the pid it names a process for good.
+    pub(super) start: u64,
+    /// Ended and not reaped.
+    pub(super) ended: bool,
+    pub(super) name: String,
+    threads: u64,
+    ticks: u64,
+}
+
+/// What the environment of a process says.
+#[derive(Debug)]
+pub(super) enum Marks {
+    /// These marks, or none.
+    Known(Vec<Mark>),
+    /// It is just executing a program and has no environment yet.
+    NotYet,
+    /// It is not ours to read.
+    Closed,
+}
+
+/// Finds the processes that may be ours.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    /// Pids that were looked at and are not ours, with the inode number of
+    /// their folder below `/proc`, which is another one when the pid is used
+    /// again. They are not read again, so that a scan of a machine full of
+    /// other people's processes stays cheap.
+    foreign: HashMap<i32, u64>,
+}
+
+/// The result of a scan.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Parents stand before their children.
+    pub(super) processes: Vec<Process>,
+    /// Something came or went while we looked: an empty scan proves nothing.
+    pub(super) torn: bool,
+}
+
+/// This process.
+pub(super) fn own() -> Own {
+    static OWN: OnceLock<Own> = OnceLock::new();
+    *OWN.get_or_init(|| {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        Own {
+            pid,
+            start: process(pid).map_or(0, |own| own.start),
+            namespace: rustix::fs::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino),
+        }
+    })
+}
+
+/// Whether `/proc` can be read at all.
+pub(super) fn can_see() -> bool {
+    own().start != 0
+}
+
+impl Process {
+    /// Its pid and start time.
+    pub(super) fn key(&self) -> (i32, u64) {
+        (self.pid, self.start)
+    }
+
+    /// The processor time of it and of all its children that were waited for.
+    pub(super) fn processor_time(&self) -> Duration {
+        Duration::from_secs(self.ticks)
+            / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+    }
+
+    fn parse(stat: &[u8]) -> Option<Self> {
+        // The name may hold spaces and parentheses: the last one closes it.
+        let open = stat.iter().position(|byte| *byte == b'(')?;
+        let close = stat.iter().rposition(|byte| *byte == b')')?;
+        let pid = std::str::from_utf8(&stat[..open]).ok()?.trim().parse().ok()?;
+        let name = String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned();
+        let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        let threads = number(17)?;
+        Some(Self {
+            pid,
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            start: number(19)?,
+            // A leader that has ended while its threads go on is no corpse.
+            ended: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
+            name,
+            threads,
+            ticks: number(11)? + number(12)? + number(13)? + number(14)?,
+        })
+    }
+}
+
+/// Reads one process.
+pub(super) fn process(pid: i32) -> Option<Process> {
+    let mut buffer = [0; 1024];
+    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(&mut buffer).ok()?;
+    Process::parse(&buffer[..length])
+}
+
+/// Every process, in no order.
+pub(super) fn all() -> Vec<Process> {
+    let listed = numbers(Path::new("/proc")).unwrap_or_default();
+    listed.into_iter().filter_map(|(pid, _)| process(pid)).collect()
+}
+
+/// Reads the marks of a process.
+pub(super) fn marks(pid: i32) -> Marks {
+    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return Marks::Closed };
+    if environment.is_empty() {
+        // Between the old program and the new one there is neither an
+        // environment nor a command line. A program that was given an empty
+        // environment has a command line; a kernel thread never gets one, but
+        // is nobody's child here.
+        return match fs::read(format!("/proc/{pid}/cmdline")) {
+            Ok(line) if line.is_empty() => Marks::NotYet,
+            _ => Marks::Known(Vec::new()),
+        };
+    }
+    let value = environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"="));
+    Marks::Known(value.map(|value| Mark::all(OsStr::from_bytes(value))).unwrap_or_default())
+}
+
+/// Whether a process holds one of these pipes, named by inode.
+pub(super) fn holds_pipe(pid: i32, pipes: &[u64]) -> bool {
+    let wanted: Vec<OsString> = pipes.iter().map(|pipe| format!("pipe:[{pipe}]").into()).collect();
+    let folder = format!("/proc/{pid}/fd");
+    let Some(held) = numbers(Path::new(&folder)) else { return false };
+    held.into_iter().any(|(fd, _)| {
+        fs::read_link(format!("{folder}/{fd}"))
+            .is_ok_and(|target| wanted.contains(&target.into_os_string()))
+    })
+}
+
+/// Signals this very process: the pidfd pins the number, then the start time
+/// says whether it is still the one that was scanned.
+pub(super) fn signal(process: &Process, signal: Signal) {
+    let Some(pid) = Pid::from_raw(process.pid) else { return };
+    let same = || self::process(process.pid).is_some_and(|now| now.key() == process.key());
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) if same() => _ = pidfd_send_signal(pidfd, signal),
+        Ok(_) | Err(Errno::SRCH) => {}
+        // No descriptor left, or an old kernel: the comparison alone.
+        Err(_) if same() => _ = kill_process(pid, signal),
+        Err(_) => {}
+    }
+}
+
+/// What becomes readable when the child has ended.
+pub(super) fn exit_watch(child: Pid) -> Option<OwnedFd> {
+    pidfd_open(child, PidfdFlags::empty()).ok()
+}
+
+/// From now on orphans among our descendants become our children.
+pub(super) fn become_subreaper() -> io::Result<()> {
+    Ok(set_child_subreaper(Pid::from_raw(1))?)
+}
+
+/// Whether this process has no child at all, dead or alive. One system call.
+pub(super) fn childless() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
+}
+
+/// Takes the corpse of an adopted process away.
+pub(super) fn reap(process: &Process) {
+    if let Some(pid) = Pid::from_raw(process.pid) {
+        _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+}
+
+/// The kernel's list of a thread's children. It is there only when the kernel
+/// was built with it.
+fn has_children_files() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| File::open("/proc/thread-self/children").is_ok())
+}
+
+impl Scanner {
+    /// All our descendants. With `everywhere` also the processes that are not
+    /// below us any more, but marked or `known` from before, and what is below
+    /// them. `None` when `/proc` cannot be read.
+    pub(super) fn scan(
+        &mut self,
+        everywhere: bool,
+        known: impl Fn((i32, u64)) -> bool,
+    ) -> Option<Scan> {
+        if !can_see() {
+            return None;
+        }
+        if !everywhere && has_children_files() {
+            Some(Self::tree())
+        } else {
+            self.walk(everywhere, known)
+        }
+    }
+
+    /// From parent to child, by the kernel's own lists.
+    fn tree() -> Scan {
+        let mut scan = Scan::default();
+        let mut seen = HashSet::new();
+        let mut queue = VecDeque::from([(own().pid, u64::MAX)]);
+        while let Some((parent, threads)) = queue.pop_front() {
+            let Some(children) = children(parent, threads) else {
+                scan.torn = true;
+                continue;
+            };
+            for pid in children {
+                match process(pid) {
+                    Some(process) if seen.insert(process.key()) => {
+                        if !process.ended {
+                            queue.push_back((pid, process.threads));
+                        }
+                        scan.processes.push(process);
+                    }
+                    Some(_) => {}
+                    None => scan.torn = true,
+                }
+            }
+        }
+        scan
+    }
+
+    /// Through all of `/proc`, from child to parent.
+    fn walk(&mut self, everywhere: bool, known: impl Fn((i32, u64)) -> bool) -> Option<Scan> {
+        let own = own().pid;
+        let listed: HashMap<i32, u64> = numbers(Path::new("/proc"))?.into_iter().collect();
+        self.foreign.retain(|pid, inode| listed.get(pid) == Some(inode));
+        let mut scan = Scan::default();
+        let mut found = HashMap::new();
+        for pid in listed.keys().filter(|pid| **pid != own && !self.foreign.contains_key(pid)) {
+            match process(*pid) {
+                Some(process) => _ = found.insert(*pid, process),
+                None => scan.torn = true,
+            }
+        }
+
+        let mut below: HashMap<i32, Vec<i32>> = HashMap::new();
+        for process in found.values() {
+            below.entry(process.parent).or_default().push(process.pid);
+        }
+        take_tree(own, &below, &mut found, &mut scan.processes);
+        let mut unknown = HashSet::new();
+        if everywhere {
+            let others: Vec<i32> = found.keys().copied().collect();
+            for pid in others {
+                let Some(process) = found.get(&pid) else { continue };
+                let ours = known(process.key())
+                    || match marks(pid) {
+                        Marks::Known(marks) => marks.iter().any(Mark::is_own),
+                        Marks::NotYet => {
+                            // Corpses and kernel threads never will.
+                            if !process.ended && process.parent != 2 && pid != 2 {
+                                unknown.insert(pid);
+                            }
+                            false
+                        }
+                        Marks::Closed => false,
+                    };
+                if ours {
+                    scan.processes.extend(found.remove(&pid));
+                    take_tree(pid, &below, &mut found, &mut scan.processes);
+                }
+            }
+        }
+
+        // What is left is foreign, if it can be followed to a foreign root. A
+        // chain that breaks may have lost a parent of ours a moment ago.
+        loop {
+            let before = found.len();
+            found.retain(|pid, process| {
+                let rooted = process.parent <= 1 || self.foreign.contains_key(&process.parent);
+                if rooted && !unknown.contains(pid) {
+                    self.foreign.insert(*pid, listed[pid]);
+                }
+                !rooted
+            });
+            if found.len() == before {
+                break;
+            }
+        }
+        scan.torn |= !found.is_empty() || !unknown.is_empty();
+        Some(scan)
+    }
+}
+
+/// Moves everything below `root` out of `found`, parents first.
+fn take_tree(
+    root: i32,
+    below: &HashMap<i32, Vec<i32>>,
+    found: &mut HashMap<i32, Process>,
+    taken: &mut Vec<Process>,
+) {
+    let mut queue = VecDeque::from([root]);
+    while let Some(parent) = queue.pop_front() {
+        for child in below.get(&parent).into_iter().flatten() {
+            if let Some(process) = found.remove(child) {
+                taken.push(process);
+                queue.push_back(*child);
+            }
+        }
+    }
+}
+
+/// The children of all threads of a process.
+fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
+    let threads = if threads == 1 {
+        vec![(pid, 0)]
+    } else {
+        numbers(Path::new(&format!("/proc/{pid}/task")))?
+    };
+    let mut children = Vec::new();
+    for (thread, _) in threads {
+        // A thread that has ended in the meantime gave its children to another.
+        if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children")) {
+            children
+                .extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+    }
+    Some(children)
+}
+
+/// The entries of a folder that are numbers, with their inode numbers.
+fn numbers(folder: &Path) -> Option<Vec<(i32, u64)>> {
+    use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = Dir::new(openat(CWD, folder, flags, Mode::empty()).ok()?).ok()?;
+    let entries = folder.filter_map(Result::ok);
+    Some(
+        entries
+            .filter_map(|entry| Some((entry.file_name().to_str().ok()?.parse().ok()?, entry.ino())))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_look_like_the_rest_of_the_line() {
+        let line = b"42 (a) R 1 (b) S 7 8 9 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 99 0 0\n";
+        let process = Process::parse(line).unwrap();
+        assert_eq!((process.pid, process.parent, process.group, process.start), (42, 7, 8, 99));
+        assert_eq!((process.name.as_str(), process.ticks), ("a) R 1 (b", 10));
+    }
+
+    #[test]
+    fn both_ways_to_scan_find_a_grandchild() {
+        let mut command = super::super::command::Spawn::new("/bin/sh", "scan")
+            .args(["-c", "sleep 60 & read line; kill $!"])
+            .command(OsStr::new("none"))
+            .unwrap();
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let shell = child.id() as i32;
+        let grandchild = |scan: &Scan| scan.processes.iter().any(|one| one.parent == shell);
+        let mut scanner = Scanner::default();
+        while !grandchild(&scanner.walk(false, |_| false).unwrap()) {}
+        while !grandchild(&scanner.walk(true, |_| false).unwrap()) {}
+        if has_children_files() {
+            while !grandchild(&Scanner::tree()) {}
+        }
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_foreign_process_is_read_once() {
+        let mut scanner = Scanner::default();
+        scanner.walk(true, |_| false).unwrap();
+        assert!(scanner.foreign.contains_key(&1));
+        let first = scanner.foreign.clone();
+        scanner.walk(true, |_| false).unwrap();
+        assert_eq!(scanner.foreign.get(&1), first.get(&1));
+    }
+}

@@ -1,0 +1,363 @@
+//! What the contexts of one run share: who answers, who is told, and when to stop.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError, mpsc::SyncSender},
+    time::Duration,
+};
+
+use crate::{
+    command_line::Effect,
+    error::{Error, Result},
+    event::{Event, Failure, Outcome},
+    plan::{Node, Planned},
+    process::Cancel,
+    step::{Action, Step, Summary},
+};
+
+use super::{Runner, Shell, slots::Slots};
+
+/// Time limits of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// One command, unless it says otherwise.
+    pub(crate) step: Duration,
+    /// From the interrupt to the kill.
+    pub(crate) grace: Duration,
+    /// All that [`crate::Context::finally`] has put off, after a cancellation.
+    pub(crate) finally: Duration,
+}
+
+/// Shared by every context of a run.
+pub(crate) struct Core {
+    pub(crate) runner: Runner,
+    pub(crate) shell: Arc<Shell>,
+    pub(crate) events: Option<SyncSender<Event>>,
+    pub(crate) slots: Slots,
+    pub(crate) cancel: Cancel,
+    pub(crate) limits: Limits,
+    pub(crate) fail_fast: bool,
+    /// What is missing, by the name of the tool, with the reason to show.
+    pub(crate) missing: BTreeMap<String, String>,
+    pub(crate) progress: Mutex<Progress>,
+    pub(crate) timed_out: Mutex<Option<String>>,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub(crate) struct Progress {
+    pub(crate) running: BTreeMap<String, Running>,
+    pub(crate) passed: usize,
+    pub(crate) finished: BTreeSet<String>,
+    pub(crate) failed: Vec<(String, String)>,
+}
+
+/// A step that is running.
+pub(crate) struct Running {
+    pub(crate) label: String,
+    pub(crate) last_line: String,
+}
+
+impl Core {
+    pub(crate) fn is_sequential(&self) -> bool {
+        !matches!(self.runner, Runner::Shell)
+    }
+
+    pub(crate) fn open_group(&self, name: &str) {
+        if let Runner::Recorder(recorder) = &self.runner {
+            recorder.open_group(name);
+        }
+    }
+
+    pub(crate) fn open_parallel(&self) {
+        if let Runner::Recorder(recorder) = &self.runner {
+            recorder.open_parallel();
+        }
+    }
+
+    pub(crate) fn open_branch(&self) {
+        if let Runner::Recorder(recorder) = &self.runner {
+            recorder.open_branch();
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        if let Runner::Recorder(recorder) = &self.runner {
+            recorder.close();
+        }
+    }
+
+    /// Tells the reports. Every text is masked on the way.
+    pub(crate) fn emit(&self, event: Event) {
+        match (&self.runner, &event) {
+            (Runner::Recorder(recorder), Event::Note { text }) => {
+                recorder.add(Node::Note { text: text.clone() });
+            }
+            (Runner::Recorder(recorder), Event::Skipped { reason }) => {
+                recorder.add(Node::Skipped { reason: reason.clone() });
+            }
+            _ => {}
+        }
+        if let Some(events) = &self.events {
+            // A report that has gone away must not end the work.
+            drop(events.send(self.shell.masked(event)));
+        }
+    }
+
+    pub(crate) fn cancel_after_panic(&self) {
+        self.cancel.interrupt();
+    }
+
+    pub(crate) fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error for a step that is not started or not finished any more.
+    fn cancelled(&self, label: &str) -> Error {
+        Error::interrupted(format!("{label} was cancelled")).in_step(label)
+    }
+
+    /// Runs a step; see [`crate::Context::run`].
+    pub(crate) fn run<S: Step>(&self, id: &str, step: &S, at_the_end: bool) -> Result<S::Output> {
+        let label = step.label();
+        match &self.runner {
+            Runner::Recorder(recorder) => {
+                let planned = planned(id, &label, step, None);
+                recorder.add(if at_the_end { Node::Finally(planned) } else { Node::Step(planned) });
+                Ok(step.assume())
+            }
+            Runner::Fake(fake) => answer_by(fake, step).map_err(|error| error.in_step(&label)),
+            Runner::Shell => self.run_for_real(id, &label, step, at_the_end),
+        }
+    }
+
+    /// Answers a question; see [`crate::Context::observe`].
+    pub(crate) fn observe<S: Step>(&self, id: &str, step: &S) -> Result<S::Output> {
+        let label = step.label();
+        if step.action().effect() != Effect::Read {
+            return Err(Error::usage(format!("{label} has an effect, so it cannot be observed"))
+                .hint("give its action the effect `Read`, or run it as a step"));
+        }
+        if let Runner::Fake(fake) = &self.runner {
+            return answer_by(fake, step).map_err(|error| error.in_step(&label));
+        }
+        let result = match step.action() {
+            Action::Work { work, .. } => work(),
+            Action::Command { line, read } => {
+                self.shell.observe(&line, &self.cancel, self.limits).and_then(|a| read(&a))
+            }
+        };
+        let result = result.map_err(|error| error.in_step(&label));
+        if let Runner::Recorder(recorder) = &self.runner {
+            let answer = match &result {
+                Ok(output) => step.summary(output).line,
+                Err(error) => format!("no: {error}"),
+            };
+            recorder.add(Node::Observation(planned(id, &label, step, Some(answer))));
+        }
+        result
+    }
+
+    /// Looks along `PATH`; see [`crate::Context::find_program`].
+    pub(crate) fn find_program(&self, id: &str, name: &str) -> Option<camino::Utf8PathBuf> {
+        let found = self.shell.world().find_program(name);
+        if let Runner::Recorder(recorder) = &self.runner {
+            let answer = found.as_ref().map_or("not on PATH", |path| path.as_str());
+            recorder.add(Node::Observation(Planned {
+                id: id.to_owned(),
+                label: format!("where {name} is"),
+                command: None,
+                shell: None,
+                work: Some(format!("look for {name} along PATH")),
+                effect: Effect::Read,
+                touches: None,
+                answer: Some(answer.to_owned()),
+            }));
+        }
+        found
+    }
+
+    fn run_for_real<S: Step>(
+        &self,
+        id: &str,
+        label: &str,
+        step: &S,
+        at_the_end: bool,
+    ) -> Result<S::Output> {
+        // What was put off still runs after a cancellation, under its own limit.
+        let fresh = Cancel::new();
+        let cancel = if at_the_end { &fresh } else { &self.cancel };
+        let mut limits = self.limits;
+        if at_the_end && self.cancel.is_cancelled() {
+            limits.step = limits.finally;
+            limits.grace = Duration::ZERO;
+        }
+        let Some(_slot) = self.slots.take(|| cancel.is_cancelled()) else {
+            return Err(self.cancelled(label));
+        };
+        let started = self.shell.world().elapsed();
+        let action = step.action();
+        let work = match &action {
+            Action::Work { what, .. } => Some(what.clone()),
+            Action::Command { .. } => None,
+        };
+        self.progress()
+            .running
+            .insert(id.to_owned(), Running { label: label.to_owned(), last_line: String::new() });
+        self.emit(Event::StepStarted { id: id.to_owned(), label: label.to_owned(), work });
+        let missing = action.command_line().and_then(|line| self.missing_for(line));
+        let result = match (missing, action) {
+            (Some(reason), _) => Err(Error::preflight(reason)),
+            (None, Action::Work { work, .. }) => work(),
+            (None, Action::Command { line, read }) => {
+                let tell = |event: Event| {
+                    self.remember_line(&event);
+                    self.emit(event);
+                };
+                let answer = self.shell.execute(id, label, &line, cancel, limits, &tell);
+                answer.and_then(|answer| {
+                    read(&answer).map_err(|error| {
+                        if error.last_lines().is_empty() && error.findings().is_empty() {
+                            error.tail(answer.last_lines(20))
+                        } else {
+                            error
+                        }
+                    })
+                })
+            }
+        };
+        let result = result.map_err(|error| error.in_step(label));
+        self.finish_step(id, label, step, result, started)
+    }
+
+    /// Why the command cannot run here, if something that it needs is missing.
+    fn missing_for(&self, line: &crate::CommandLine) -> Option<String> {
+        let program = std::iter::once(line.program());
+        let tools = program.chain(line.required_tools().iter().map(String::as_str));
+        let reasons: Vec<&str> =
+            tools.filter_map(|tool| self.missing.get(tool).map(String::as_str)).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    fn remember_line(&self, event: &Event) {
+        if let Event::Output { id, text, .. } | Event::Progress { id, text } = event
+            && !text.trim().is_empty()
+            && let Some(running) = self.progress().running.get_mut(id)
+        {
+            running.last_line.clone_from(text);
+        }
+    }
+
+    fn finish_step<S: Step>(
+        &self,
+        id: &str,
+        label: &str,
+        step: &S,
+        result: Result<S::Output>,
+        started: Duration,
+    ) -> Result<S::Output> {
+        let took = self.shell.world().elapsed().saturating_sub(started);
+        let (outcome, summary, failure) = match &result {
+            Ok(output) => (Outcome::Passed, step.summary(output), None),
+            Err(error) => {
+                let outcome = match error.kind() {
+                    crate::ErrorKind::Interrupted => Outcome::Cancelled,
+                    crate::ErrorKind::Preflight => Outcome::Blocked,
+                    _ => Outcome::Failed,
+                };
+                let failure = Box::new(Failure::from(error));
+                (outcome, Summary::line(error.to_string()), Some(failure))
+            }
+        };
+        {
+            let mut progress = self.progress();
+            progress.running.remove(id);
+            progress.finished.insert(id.to_owned());
+            match outcome {
+                Outcome::Passed => progress.passed += 1,
+                Outcome::Failed | Outcome::Blocked => {
+                    progress.failed.push((id.to_owned(), label.to_owned()));
+                }
+                Outcome::Cancelled => {}
+            }
+        }
+        self.emit(Event::StepFinished {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            outcome,
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            summary: summary.line,
+            details: summary.details,
+            diagnostics: summary.diagnostics,
+            failure,
+            log: self.shell.log_path(id, label),
+        });
+        if self.fail_fast && outcome == Outcome::Failed {
+            self.cancel.interrupt();
+        }
+        result
+    }
+
+    /// The run's time is over: remembers what was running and ends it.
+    pub(crate) fn time_is_up(&self, limit: Duration) {
+        let running: Vec<String> = self
+            .progress()
+            .running
+            .values()
+            .map(|running| match running.last_line.trim() {
+                "" => running.label.clone(),
+                said => format!("{} (the last it said: {said})", running.label),
+            })
+            .collect();
+        let mut timed_out = self.timed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        *timed_out = Some(format!(
+            "the run took longer than {} s; running then: {}",
+            limit.as_secs(),
+            if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
+        ));
+        drop(timed_out);
+        self.cancel.interrupt();
+    }
+
+    /// The error of a run whose time was over.
+    pub(crate) fn timed_out(&self) -> Option<Error> {
+        let timed_out = self.timed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = timed_out.as_ref()?;
+        Some(Error::step(message).hint("give it more with `--timeout SECONDS`"))
+    }
+}
+
+/// What a fake runner makes of a step.
+fn answer_by<S: Step>(fake: &super::Fake, step: &S) -> Result<S::Output> {
+    match step.action() {
+        Action::Work { .. } => Ok(step.assume()),
+        Action::Command { line, read } => {
+            let answer = fake.answer(&line);
+            if line.accepted().contains(&answer.exit()) {
+                read(&answer)
+            } else {
+                Err(super::shell::unexpected_exit(&line, answer.exit(), &answer))
+            }
+        }
+    }
+}
+
+fn planned<S: Step>(id: &str, label: &str, step: &S, answer: Option<String>) -> Planned {
+    let action = step.action();
+    let command = action.command_line().cloned();
+    let effect = action.effect();
+    let work = match action {
+        Action::Work { what, .. } => Some(what),
+        Action::Command { .. } => None,
+    };
+    Planned {
+        id: id.to_owned(),
+        label: label.to_owned(),
+        shell: command.as_ref().map(ToString::to_string),
+        command,
+        work,
+        effect,
+        touches: step.touches(),
+        answer,
+    }
+}

@@ -1,0 +1,135 @@
+//! The state folder: environments, reports, and the full log of every step.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, Write as _},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{
+    error::{Error, Result},
+    files,
+};
+
+/// How many runs keep their logs.
+const KEPT_RUNS: usize = 10;
+
+/// Where a project's state lives: below cargo's target folder, in a folder named
+/// by the project's root, so that two projects never share one.
+///
+/// ```
+/// use talia_pipeline::state_dir;
+///
+/// let dir = state_dir("/work/target".into(), "/srv/my app".into());
+/// assert!(dir.as_str().starts_with("/work/target/talia/my-app-"));
+/// ```
+pub fn state_dir(target: &Utf8Path, root: &Utf8Path) -> Utf8PathBuf {
+    let name = root.file_name().unwrap_or("root");
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
+    target.join("talia").join(format!("{name}-{:016x}", files::fingerprint(root.as_str())))
+}
+
+/// The folders of one project's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    dir: Utf8PathBuf,
+}
+
+/// Holds the state for one run; freed when dropped, or by the kernel when the
+/// process ends in any way.
+#[derive(Debug)]
+pub struct StateLock {
+    _file: File,
+}
+
+impl State {
+    /// The state in this folder, which need not exist yet.
+    pub fn new(dir: impl Into<Utf8PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Utf8Path {
+        &self.dir
+    }
+
+    /// The project's Python environment.
+    pub fn python_env(&self) -> Utf8PathBuf {
+        self.dir.join("env")
+    }
+
+    /// The environment of a tool that was brought in: `ruff-0.12.0`.
+    pub fn tool(&self, name: &str) -> Utf8PathBuf {
+        self.dir.join("tools").join(name)
+    }
+
+    /// Caches that tools keep for themselves.
+    pub fn cache(&self, name: &str) -> Utf8PathBuf {
+        self.dir.join("cache").join(name)
+    }
+
+    /// The reports of the last run: `coverage.xml`, `junit.xml`.
+    pub fn report(&self, name: &str) -> Utf8PathBuf {
+        self.dir.join("reports").join(name)
+    }
+
+    /// The logs of one run, a file for each step.
+    pub fn logs(&self, run: &str) -> Utf8PathBuf {
+        self.dir.join("logs").join(run)
+    }
+
+    /// Takes the state for one run.
+    ///
+    /// # Errors
+    /// Refused when another run holds it, naming that run's process; a step
+    /// error when the folder cannot be written.
+    pub fn lock(&self) -> Result<StateLock> {
+        let cannot = |cause: std::io::Error| {
+            Error::step(format!("the state folder {} cannot be written", self.dir))
+                .caused_by(cause)
+                .hint("free some disk, or set CARGO_TARGET_DIR to a folder that can be written")
+        };
+        fs::create_dir_all(self.dir.join("reports")).map_err(cannot)?;
+        let path = self.dir.join("lock");
+        let mut file = File::options()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(cannot)?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(cannot(error.into()));
+            }
+            let mut holder = String::new();
+            drop(file.read_to_string(&mut holder));
+            return Err(Error::refused(format!(
+                "another run works on this project (process {})",
+                holder.trim()
+            ))
+            .hint("wait until it has ended, or end it, and start again"));
+        }
+        file.set_len(0).map_err(cannot)?;
+        file.rewind().map_err(cannot)?;
+        writeln!(file, "{}", std::process::id()).map_err(cannot)?;
+        Ok(StateLock { _file: file })
+    }
+
+    /// Removes the logs of all but the last runs. Names sort by time.
+    pub fn prune_logs(&self) {
+        let Ok(entries) = self.dir.join("logs").read_dir_utf8() else { return };
+        let mut runs: Vec<Utf8PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
+        runs.sort();
+        for old in &runs[..runs.len().saturating_sub(KEPT_RUNS)] {
+            // A log that cannot be removed costs disk, nothing else.
+            drop(fs::remove_dir_all(old));
+        }
+    }
+}

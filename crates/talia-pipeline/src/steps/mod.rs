@@ -1,0 +1,9 @@
+//! The steps: one file each, with its snapshots beside it.
+
+pub mod cargo;
+pub mod check;
+pub mod git;
+pub mod image;
+pub mod python;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,40 @@
+//! `cargo xtask selftest`.
+
+use clap::{ArgMatches, Command};
+use talia_pipeline::{Context, ExitCode, Result, World, flows, report::console};
+
+use crate::{
+    cli,
+    session::{Session, print_plan},
+};
+
+pub(crate) fn command() -> Command {
+    Command::new("selftest")
+        .about("Check this workspace itself: format, lints, tests, documentation")
+        .arg(cli::install())
+        .arg(cli::flag("fast", "Leave out the documentation and the tests with real tools"))
+        .arg(cli::plan())
+        .arg(cli::number("timeout", "SECONDS", "End the whole run after this time"))
+        .arg(cli::no_color())
+        .arg(cli::verbose())
+        .after_help("Examples:\n  cargo xtask selftest --install\n  cargo xtask selftest --fast")
+}
+
+pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let session = Session::open(matches, world)?;
+    let fast = matches.get_flag("fast");
+    let flow = |cx: &Context| flows::selftest(cx, &session.root, fast);
+    if matches.contains_id("plan") {
+        let pipeline = session.pipeline("selftest", matches, false)?;
+        return Ok(print_plan(matches, &pipeline.plan(flow)?));
+    }
+    let pipeline = session.pipeline("selftest", matches, true)?;
+    let finished = session.guard(pipeline)?.run(flow);
+    if let Ok(report) = &finished.result {
+        let sum = |count: fn(&flows::SelftestReport) -> u64| count(report);
+        let passed = sum(|report| report.tests.iter().map(|(_, counts)| counts.passed).sum());
+        let failed = sum(|report| report.tests.iter().map(|(_, counts)| counts.failed).sum());
+        console::print(&format!("{passed} passed, {failed} failed\n"));
+    }
+    Ok(finished.exit_code)
+}
