@@ -68,7 +68,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         ci(cx, &Ci { root, settings, state: &session.state, parts: parts.clone() })
     };
     if matches.contains_id("plan") {
-        let pipeline = session.pipeline("ci", matches, false)?;
+        let pipeline = session.pipeline("ci", matches, false)?.state(session.state.clone());
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
     }
     let pipeline = session.pipeline("ci", matches, true)?;

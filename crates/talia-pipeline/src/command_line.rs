@@ -413,9 +413,30 @@ impl CommandLine {
     }
 }
 
-impl fmt::Display for CommandLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |text: &str| quote::quote(&hole::shown(text)).into_owned();
+impl CommandLine {
+    /// As `Display`, with `$name` in the place of each long path of `names`, where
+    /// a shell that knows these variables makes the same words of it.
+    pub(crate) fn shortened(&self, names: &[(&str, &Utf8Path)]) -> String {
+        self.render(&|quoted| {
+            // Inside quotes a variable would not be expanded.
+            if quoted.starts_with('\'') {
+                return quoted;
+            }
+            names.iter().fold(quoted, |text, (name, path)| {
+                let after = text.split_once(path.as_str()).map(|(_, after)| after.chars().next());
+                match after {
+                    Some(None | Some('/' | ':')) => {
+                        text.replace(path.as_str(), &format!("${name}"))
+                    }
+                    _ => text,
+                }
+            })
+        })
+    }
+
+    /// As a shell reads it; `spell` has the last word on every quoted word.
+    fn render(&self, spell: &dyn Fn(String) -> String) -> String {
+        let quoted = |text: &str| spell(quote::argument(&hole::shown(text)).into_owned());
         let mut text = String::new();
         match &self.stdin {
             Stdin::Text(input) => text.push_str(&format!("printf %s {} | ", quoted(input))),
@@ -445,14 +466,23 @@ impl fmt::Display for CommandLine {
                 EnvValue::Removed => {}
             }
         }
-        text.push_str(&self.words());
+        text.push_str(&spell(quote::quote(&hole::shown(&self.program)).into_owned()));
+        for arg in &self.args {
+            text.push_str(&format!(" {}", quoted(arg)));
+        }
         if let Stdin::File(path) = &self.stdin {
             text.push_str(&format!(" < {}", quoted(path.as_str())));
         }
         match &self.cwd {
-            Some(cwd) => write!(f, "(cd {} && {text})", quoted(cwd.as_str())),
-            None => f.write_str(&text),
+            Some(cwd) => format!("(cd {} && {text})", quoted(cwd.as_str())),
+            None => text,
         }
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&|quoted| quoted))
     }
 }
 

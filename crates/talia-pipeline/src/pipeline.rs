@@ -267,7 +267,13 @@ impl Pipeline {
         };
         let nodes = recorder.into_nodes();
         let requirements = preflight::check(&nodes, shell, &cancel, self.limits);
-        Ok(Plan { flow: self.name.clone(), root: self.root.clone(), requirements, nodes })
+        Ok(Plan {
+            flow: self.name.clone(),
+            root: self.root.clone(),
+            state: self.state.as_ref().map(|state| state.dir().to_owned()),
+            requirements,
+            nodes,
+        })
     }
 
     /// Runs the flow against a fake; gives its result and what was asked.

@@ -20,6 +20,8 @@ use crate::{
 pub struct Plan {
     pub(crate) flow: String,
     pub(crate) root: Utf8PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<Utf8PathBuf>,
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) nodes: Vec<Node>,
 }
@@ -144,6 +146,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Long paths that the text for people writes as variables.
+    fn names(&self) -> Vec<(&'static str, &camino::Utf8Path)> {
+        let state = self.state.as_deref().map(|state| ("STATE", state));
+        let mut names: Vec<_> = state.into_iter().chain([("ROOT", self.root.as_path())]).collect();
+        // A path that has to be quoted cannot be put together from a variable.
+        names.retain(|(_, path)| crate::quote::argument(path.as_str()) == path.as_str());
+        names.retain(|(_, path)| path.as_str().len() > 8);
+        names
+    }
+}
+
 fn visit<'a>(nodes: &'a [Node], see: &mut impl FnMut(&'a Node)) {
     for node in nodes {
         see(node);
@@ -158,10 +172,12 @@ fn visit<'a>(nodes: &'a [Node], see: &mut impl FnMut(&'a Node)) {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {} steps in {}", self.flow, self.steps().len(), self.root)?;
-        writeln!(
-            f,
-            "Every command runs with LC_ALL=C.UTF-8, and with no input unless one is shown."
+        f.write_str(
+            "Every command runs with LC_ALL=C.UTF-8, and with no input unless one is shown.\n",
         )?;
+        for (name, path) in self.names() {
+            writeln!(f, "{name}={}", crate::quote::argument(path.as_str()))?;
+        }
         if !self.requirements.is_empty() {
             writeln!(f, "\nneeds")?;
             for requirement in &self.requirements {
@@ -171,58 +187,97 @@ impl fmt::Display for Plan {
         let observations = self.observations();
         if !observations.is_empty() {
             writeln!(f, "\nlooked up for this plan")?;
+            let mut told = Vec::new();
             for planned in observations {
                 let answer = planned.answer.as_deref().unwrap_or("no answer");
-                writeln!(f, "  {}: {answer}", planned.label)?;
-                if let Some(command) = &planned.command {
-                    writeln!(f, "      {command}")?;
+                let line = format!("  {}: {answer}", planned.label);
+                if !told.contains(&line) {
+                    writeln!(f, "{line}")?;
+                    told.push(line);
+                    if let Some(command) = &planned.command {
+                        writeln!(f, "      {}", command.shortened(&self.names()))?;
+                    }
                 }
             }
         }
         writeln!(f, "\nwould run")?;
         let mut text = String::new();
-        tree(&self.nodes, "  ", &mut text)?;
+        Tree { names: &self.names() }.nodes(&self.nodes, "  ", &mut text)?;
         f.write_str(&text)
     }
 }
 
-fn tree(nodes: &[Node], indent: &str, out: &mut String) -> fmt::Result {
-    for node in nodes {
-        match node {
-            Node::Observation(_) => {}
-            Node::Step(planned) => step(planned, "", indent, out)?,
-            Node::Finally(planned) => step(planned, "at the end, whatever happens: ", indent, out)?,
-            Node::Note { text } => writeln!(out, "{indent}note: {text}")?,
-            Node::Skipped { reason } => writeln!(out, "{indent}left out: {reason}")?,
-            Node::Group { name, nodes } => {
-                writeln!(out, "{indent}{name}")?;
-                tree(nodes, &format!("{indent}  "), out)?;
-            }
-            Node::Parallel { branches } => {
-                let branches: Vec<&Vec<Node>> =
-                    branches.iter().filter(|branch| !only_observes(branch)).collect();
-                let last = branches.len().saturating_sub(1);
-                if last > 0 {
-                    writeln!(out, "{indent}side by side")?;
+/// Writes the tree for people.
+struct Tree<'a> {
+    names: &'a [(&'static str, &'a camino::Utf8Path)],
+}
+
+impl Tree<'_> {
+    fn nodes(&self, nodes: &[Node], indent: &str, out: &mut String) -> fmt::Result {
+        for node in nodes {
+            match node {
+                Node::Observation(_) => {}
+                Node::Step(planned) => self.step(planned, "", indent, out)?,
+                Node::Finally(planned) => {
+                    self.step(planned, "at the end, whatever happens: ", indent, out)?
                 }
-                for (index, branch) in branches.into_iter().enumerate() {
-                    let mut inner = String::new();
-                    tree(branch, "", &mut inner)?;
-                    for (number, line) in inner.lines().enumerate() {
-                        let mark = match (last, number, index == last) {
-                            (0, ..) => "",
-                            (_, 0, true) => "└ ",
-                            (_, 0, false) => "├ ",
-                            (_, _, true) => "  ",
-                            (_, _, false) => "│ ",
-                        };
-                        writeln!(out, "{indent}{mark}{line}")?;
+                Node::Note { text } => writeln!(out, "{indent}note: {text}")?,
+                Node::Skipped { reason } => writeln!(out, "{indent}left out: {reason}")?,
+                Node::Group { name, nodes } => {
+                    writeln!(out, "{indent}{name}")?;
+                    self.nodes(nodes, &format!("{indent}  "), out)?;
+                }
+                Node::Parallel { branches } => {
+                    let branches: Vec<&Vec<Node>> =
+                        branches.iter().filter(|branch| !only_observes(branch)).collect();
+                    let last = branches.len().saturating_sub(1);
+                    if last > 0 {
+                        writeln!(out, "{indent}side by side")?;
+                    }
+                    for (index, branch) in branches.into_iter().enumerate() {
+                        let mut inner = String::new();
+                        self.nodes(branch, "", &mut inner)?;
+                        for (number, line) in inner.lines().enumerate() {
+                            let mark = match (last, number, index == last) {
+                                (0, ..) => "",
+                                (_, 0, true) => "└ ",
+                                (_, 0, false) => "├ ",
+                                (_, _, true) => "  ",
+                                (_, _, false) => "│ ",
+                            };
+                            writeln!(out, "{indent}{mark}{line}")?;
+                        }
                     }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn step(&self, planned: &Planned, prefix: &str, indent: &str, out: &mut String) -> fmt::Result {
+        writeln!(out, "{indent}{} {prefix}{}", planned.id, planned.label)?;
+        if let Some(command) = &planned.command {
+            // A quoted newline would break the tree; the text stays one command.
+            let mut lines = command.shortened(self.names);
+            if command.effect_kind() == Effect::Remote {
+                lines.push_str("   # changes another machine");
+            }
+            if command.leaves_kind() == Leaves::Running {
+                lines.push_str("   # stays running");
+            }
+            for line in lines.lines() {
+                writeln!(out, "{indent}    {line}")?;
+            }
+        }
+        if let Some(work) = &planned.work {
+            let named = |text: String, (name, path): &(&str, &camino::Utf8Path)| {
+                text.replace(path.as_str(), &format!("${name}"))
+            };
+            let work = self.names.iter().fold(hole::shown(work), named);
+            writeln!(out, "{indent}    in this process: {work}")?;
+        }
+        Ok(())
+    }
 }
 
 fn only_observes(nodes: &[Node]) -> bool {
@@ -232,25 +287,4 @@ fn only_observes(nodes: &[Node]) -> bool {
         Node::Parallel { branches } => branches.iter().all(|branch| only_observes(branch)),
         _ => false,
     })
-}
-
-fn step(planned: &Planned, prefix: &str, indent: &str, out: &mut String) -> fmt::Result {
-    writeln!(out, "{indent}{} {prefix}{}", planned.id, planned.label)?;
-    if let Some(command) = &planned.command {
-        // A quoted newline would break the tree; the text stays one command.
-        let mut lines = command.to_string();
-        if command.effect_kind() == Effect::Remote {
-            lines.push_str("   # changes another machine");
-        }
-        if command.leaves_kind() == Leaves::Running {
-            lines.push_str("   # stays running");
-        }
-        for line in lines.lines() {
-            writeln!(out, "{indent}    {line}")?;
-        }
-    }
-    if let Some(work) = &planned.work {
-        writeln!(out, "{indent}    in this process: {}", hole::shown(work))?;
-    }
-    Ok(())
 }

@@ -165,7 +165,11 @@ impl Needs {
     fn add(&mut self, planned: &Planned) {
         if let Some(line) = &planned.command {
             let program = line.program();
-            if !self.provided.iter().any(|path| camino::Utf8Path::new(program).starts_with(path)) {
+            let path = camino::Utf8Path::new(program);
+            // A path is what the flow itself has made, now or at an earlier run.
+            let is_made = path.is_absolute()
+                && (path.is_file() || self.provided.iter().any(|made| path.starts_with(made)));
+            if !is_made {
                 self.tools.push(program.to_owned());
             }
             self.tools.extend(line.required_tools().iter().cloned());

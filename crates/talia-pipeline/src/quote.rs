@@ -80,10 +80,15 @@ where
             line.push_str(&quote(word));
         } else {
             line.push(' ');
-            line.push_str(&if is_bare(word) { Cow::Borrowed(word) } else { quoted(word) });
+            line.push_str(&argument(word));
         }
     }
     line
+}
+
+/// One word that is not the first of a command, as a shell reads it.
+pub(crate) fn argument(word: &str) -> Cow<'_, str> {
+    if is_bare(word) { Cow::Borrowed(word) } else { quoted(word) }
 }
 
 /// Whether no shell gives any character of the word a meaning.

@@ -44,7 +44,10 @@ pub fn image(
     };
     let builder = if cx.probe(Buildx)?.is_some() { Builder::Buildx } else { Builder::BuildKit };
     let name = options.repository.clone().unwrap_or_else(|| local_name(project));
-    let context = project.root.join(&options.context);
+    let context = match options.context.as_str() {
+        "." => project.root.clone(),
+        folder => project.root.join(folder),
+    };
     let mut build = ImageBuild::new(builder, context, state.report("image-id"))
         .dockerfile(project.root.join(&dockerfile))
         .shown_dockerfile(&dockerfile)

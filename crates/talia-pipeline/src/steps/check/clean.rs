@@ -46,3 +46,15 @@ impl Step for RemoveReports {
 
     fn assume(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    #[test]
+    fn remove_reports_minimal() {
+        let files = ["/state/junit.xml".into(), "/state/coverage.xml".into()];
+        check("remove_reports__minimal", &RemoveReports::new(files));
+    }
+}

@@ -184,3 +184,14 @@ impl Step for CoverageGate {
         Summary::line(line).details(details)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    #[test]
+    fn coverage_gate_minimal() {
+        check("coverage_gate__minimal", &CoverageGate::report("/state/coverage.xml"));
+    }
+}

@@ -92,3 +92,29 @@ impl Step for PoetryExport {
         Some(touches.tools([self.poetry.as_str()]).writes(&self.output))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    fn step(root: &str) -> PoetryExport {
+        PoetryExport::new("poetry", root, "/state/requirements.txt", "/state/cache")
+    }
+
+    #[test]
+    fn poetry_export_minimal() {
+        check("poetry_export__minimal", &step("/srv/app"));
+    }
+
+    #[test]
+    fn poetry_export_everything() {
+        let step = step("/srv/app").groups(&["dev".into(), "test".into()]).extras(&["all".into()]);
+        check("poetry_export__everything", &step);
+    }
+
+    #[test]
+    fn poetry_export_hostile() {
+        check("poetry_export__hostile", &step("/srv/it's\n-a $b").groups(&["-x y".into()]));
+    }
+}

@@ -160,3 +160,48 @@ impl Step for PipInstall {
         Summary::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    fn env() -> Environment {
+        Environment::new("/state/env", "/state/cache")
+    }
+
+    #[test]
+    fn pip_install_minimal() {
+        let step = PipInstall::new(&env(), "/srv/app").requirements("requirements.txt");
+        check("pip_install__minimal", &step);
+    }
+
+    #[test]
+    fn pip_install_everything() {
+        let step = PipInstall::new(&env(), "/srv/app")
+            .package("pytest==8.4.2")
+            .package("pytest-cov==5.0.0")
+            .requirements("requirements.txt")
+            .requirements("requirements-dev.txt")
+            .editable(".[dev,test]")
+            .no_dependencies()
+            .require_hashes()
+            .of("everything");
+        check("pip_install__everything", &step);
+    }
+
+    #[test]
+    fn pip_install_by_uv() {
+        let step = PipInstall::new(&env(), "/srv/app").package("pytest==8.4.2").by_uv("uv");
+        check("pip_install__by_uv", &step);
+    }
+
+    #[test]
+    fn pip_install_hostile() {
+        let step = PipInstall::new(&env(), "/srv/it's")
+            .package("--index-url=http://evil")
+            .requirements("-r $x.txt")
+            .editable("./a b");
+        check("pip_install__hostile", &step);
+    }
+}

@@ -102,3 +102,19 @@ impl Step for WriteStamp {
         Some(Touches::new(&self.dir).writes(self.dir.join(NAME)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    #[test]
+    fn read_stamp_minimal() {
+        check("read_stamp__minimal", &ReadStamp::new("/state/env"));
+    }
+
+    #[test]
+    fn write_stamp_minimal() {
+        check("write_stamp__minimal", &WriteStamp::new("/state/env", "uv 3.12\n"));
+    }
+}

@@ -188,3 +188,55 @@ impl Step for PoetryInstall {
         Some(touches.tools([self.poetry.as_str()]).writes(self.env.dir()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    fn env() -> Environment {
+        Environment::new("/state/env", "/state/cache")
+    }
+
+    #[test]
+    fn uv_sync_minimal() {
+        check("uv_sync__minimal", &UvSync::new("uv", &env(), "/srv/app"));
+    }
+
+    #[test]
+    fn uv_sync_everything() {
+        let step = UvSync::new("/state/tools/uv-0.13.9/bin/uv", &env(), "/srv/app")
+            .python(Some("python3.12".into()))
+            .groups(&["dev".into(), "test".into()])
+            .extras(&["all".into()]);
+        check("uv_sync__everything", &step);
+    }
+
+    #[test]
+    fn uv_sync_hostile() {
+        let step = UvSync::new("uv", &env(), "/srv/it's\n-a $b").groups(&["--all $x".into()]);
+        check("uv_sync__hostile", &step);
+    }
+
+    #[test]
+    fn poetry_install_minimal() {
+        check("poetry_install__minimal", &PoetryInstall::new("poetry", &env(), "/srv/app"));
+    }
+
+    #[test]
+    fn poetry_install_everything() {
+        let step = PoetryInstall::new("poetry", &env(), "/srv/app")
+            .optional_groups(vec!["dev".into(), "test".into()])
+            .extras(&["all".into(), "postgres".into()])
+            .no_root(true);
+        check("poetry_install__everything", &step);
+    }
+
+    #[test]
+    fn poetry_install_hostile() {
+        let step = PoetryInstall::new("poetry", &env(), "/srv/it's\n-a $b")
+            .optional_groups(vec!["a b".into()])
+            .extras(&["--no-root".into()]);
+        check("poetry_install__hostile", &step);
+    }
+}

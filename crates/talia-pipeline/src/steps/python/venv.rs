@@ -79,3 +79,25 @@ impl Step for Venv {
         Some(Touches::new(&self.dir).tools([self.python.as_str()]).writes(&self.dir))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    #[test]
+    fn venv_minimal() {
+        check("venv__minimal", &Venv::new("python3", "/state/env", "/state/cache"));
+    }
+
+    #[test]
+    fn venv_of_a_tool() {
+        let step = Venv::new("python3.12", "/state/tools/ruff-0.17.6", "/state/cache").of("ruff");
+        check("venv__of_a_tool", &step);
+    }
+
+    #[test]
+    fn venv_hostile() {
+        check("venv__hostile", &Venv::new("/it's/python", "-state\n$x", "/ca che"));
+    }
+}

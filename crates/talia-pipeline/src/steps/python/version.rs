@@ -59,3 +59,31 @@ impl Step for ToolVersion {
         Summary::line(version)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    #[test]
+    fn tool_version_minimal() {
+        check("tool_version__minimal", &ToolVersion::of("python3.12"));
+    }
+
+    #[test]
+    fn tool_version_path() {
+        check("tool_version__path", &ToolVersion::at("/state/env/bin/poetry".into()));
+    }
+
+    #[test]
+    fn tool_version_hostile() {
+        check("tool_version__hostile", &ToolVersion::of("it's $(id)"));
+    }
+
+    #[test]
+    fn a_shim_that_says_no_number_is_no_version() {
+        let step = ToolVersion::of("python3.12");
+        let Action::Command { read, .. } = step.action() else { unreachable!("it is a command") };
+        assert!(read(&crate::Answer::new(0, "", "command not found")).is_err());
+    }
+}
