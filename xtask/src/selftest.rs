@@ -12,7 +12,7 @@ pub(crate) fn command() -> Command {
     Command::new("selftest")
         .about("Check this workspace itself: format, lints, tests, documentation")
         .arg(cli::install())
-        .arg(cli::flag("fast", "Leave out the documentation and the tests with real tools"))
+        .arg(cli::flag("fast", "Leave out the documentation and its tests"))
         .arg(cli::plan())
         .arg(cli::number("timeout", "SECONDS", "End the whole run after this time"))
         .arg(cli::no_color())

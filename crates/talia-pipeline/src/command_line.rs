@@ -106,6 +106,8 @@ pub struct CommandLine {
     leaves: Leaves,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requires: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    provides: Vec<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     purpose: String,
     #[serde(skip, default = "default_capture")]
@@ -143,6 +145,7 @@ impl CommandLine {
             effect: Effect::Local,
             leaves: Leaves::Nothing,
             requires: Vec::new(),
+            provides: Vec::new(),
             purpose: String::new(),
             capture_bytes: CAPTURE_BYTES,
             stdout_is_data: false,
@@ -259,6 +262,15 @@ impl CommandLine {
         self
     }
 
+    /// Names a program or a tool that is there once this has succeeded, such as
+    /// what a package manager brings, so that [`crate::preflight`] does not miss
+    /// it for the commands that follow.
+    #[must_use]
+    pub fn provides(mut self, tool: impl Into<String>) -> Self {
+        self.provides.push(tool.into());
+        self
+    }
+
     /// Says in a few words what it is for.
     #[must_use]
     pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
@@ -326,6 +338,10 @@ impl CommandLine {
     pub fn required_tools(&self) -> &[String] {
         &self.requires
     }
+    /// What is there once it has succeeded.
+    pub fn provided_tools(&self) -> &[String] {
+        &self.provides
+    }
     /// What it is for.
     pub fn purpose_text(&self) -> &str {
         &self.purpose
@@ -354,7 +370,7 @@ impl CommandLine {
 
     /// Every text that could hold a hole.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        let env = self.env.iter().filter_map(|(_, value)| match value {
+        let env = self.env.values().filter_map(|value| match value {
             EnvValue::Text(text) => Some(text.as_str()),
             _ => None,
         });

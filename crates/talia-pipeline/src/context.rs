@@ -281,7 +281,7 @@ fn run_branch(cx: &Context, branch: Branch<'_>) -> thread::Result<Result<()>> {
     match ended {
         Ok(result) => Ok(cx.finish(result)),
         Err(payload) => {
-            cx.core.cancel_after_panic();
+            cx.core.stop();
             // What was put off still has to run; the panic is what counts.
             drop(cx.finish(Ok(())));
             Err(payload)

@@ -367,7 +367,7 @@ impl Pipeline {
             let result = match result {
                 Ok(result) => Ok(cx.finish(result)),
                 Err(payload) => {
-                    core.cancel_after_panic();
+                    core.stop();
                     drop(cx.finish(Ok(())));
                     Err(payload)
                 }
@@ -393,7 +393,6 @@ impl Pipeline {
         Finished { result, exit_code }
     }
 
-    #[expect(clippy::type_complexity, reason = "used in one place")]
     fn prepare<T>(
         &self,
         run: &str,
@@ -428,7 +427,12 @@ impl Pipeline {
     ) -> Event {
         let failures: Vec<Failure> =
             error.map(|e| e.failures().iter().map(Failure::from).collect()).unwrap_or_default();
-        let told = |label: &String| failures.iter().any(|f| f.step.as_ref() == Some(label));
+        // Steps may share a name: as many as are told of are not allowed.
+        let mut told: Vec<&String> = failures.iter().filter_map(|f| f.step.as_ref()).collect();
+        let mut is_told = |label: &&String| {
+            let at = told.iter().position(|step| step == label);
+            at.map(|at| told.swap_remove(at)).is_some()
+        };
         let failed = progress.failed.iter().map(|(_, label)| label);
         let timed_out = error.is_some_and(|error| error.kind() == ErrorKind::Interrupted);
         Event::FlowFinished {
@@ -436,7 +440,7 @@ impl Pipeline {
             exit_code: exit_code.code(),
             duration_ms: millis(self.world.elapsed().saturating_sub(began)),
             passed: progress.passed,
-            allowed: failed.filter(|label| !told(label) && !timed_out).cloned().collect(),
+            allowed: failed.filter(|label| !is_told(label) && !timed_out).cloned().collect(),
             failures,
             not_run: not_run.to_vec(),
         }

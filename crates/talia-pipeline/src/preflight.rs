@@ -147,6 +147,7 @@ struct Needs {
     tools: Vec<String>,
     secrets: Vec<String>,
     provided: Vec<Utf8PathBuf>,
+    brought: Vec<String>,
 }
 
 impl Needs {
@@ -162,6 +163,13 @@ impl Needs {
         }
     }
 
+    /// Asks for a tool, unless an earlier step of the plan brings it.
+    fn need(&mut self, tool: String) {
+        if !self.brought.contains(&tool) {
+            self.tools.push(tool);
+        }
+    }
+
     fn add(&mut self, planned: &Planned) {
         if let Some(line) = &planned.command {
             let program = line.program();
@@ -170,9 +178,10 @@ impl Needs {
             let is_made = path.is_absolute()
                 && (path.is_file() || self.provided.iter().any(|made| path.starts_with(made)));
             if !is_made {
-                self.tools.push(program.to_owned());
+                self.need(program.to_owned());
             }
-            self.tools.extend(line.required_tools().iter().cloned());
+            line.required_tools().iter().cloned().for_each(|tool| self.need(tool));
+            self.brought.extend(line.provided_tools().iter().cloned());
             self.secrets.extend(line.secrets().map(str::to_owned));
         }
         self.provided.extend(planned.touches.iter().flat_map(|t| t.outputs().to_vec()));
@@ -226,4 +235,34 @@ fn look_up_one(name: &str, shell: &Shell, cancel: &Cancel, limits: Limits) -> Re
         }
     }
     requirement
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Action, CommandLine, Pipeline, Step, World};
+
+    struct Line(CommandLine);
+    impl Step for Line {
+        type Output = ();
+        fn label(&self) -> String {
+            "a line".into()
+        }
+        fn action(&self) -> Action<'_, ()> {
+            Action::command(self.0.clone(), |_| Ok(()))
+        }
+        fn assume(&self) {}
+    }
+
+    #[test]
+    fn what_an_earlier_step_brings_is_not_missed() {
+        let pipeline = Pipeline::new("test", "/", World::fixed("/", []));
+        let plan = pipeline.plan(|cx| {
+            cx.run(Line(CommandLine::new("too-early")))?;
+            cx.run(Line(CommandLine::new("/bin/sh").provides("too-early").provides("brought")))?;
+            cx.run(Line(CommandLine::new("brought").requires("brought")))
+        });
+        let plan = plan.expect("nothing is asked");
+        let names: Vec<&str> = plan.requirements().iter().map(|needed| needed.name()).collect();
+        assert_eq!(names, ["too-early"]);
+    }
 }

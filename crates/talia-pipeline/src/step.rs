@@ -66,6 +66,9 @@ pub trait Step: Send {
     }
 }
 
+/// Turns a command's answer into a step's own.
+type Read<'a, T> = Box<dyn FnOnce(&Answer) -> Result<T> + Send + 'a>;
+
 /// What a [`Step`] does. `T` is its typed answer.
 #[non_exhaustive]
 pub enum Action<'a, T> {
@@ -74,7 +77,7 @@ pub enum Action<'a, T> {
         /// The command.
         line: Box<CommandLine>,
         /// Reads an accepted exit. Any other exit fails the step before this.
-        read: Box<dyn FnOnce(&Answer) -> Result<T> + Send + 'a>,
+        read: Read<'a, T>,
     },
     /// Do something in this process.
     Work {

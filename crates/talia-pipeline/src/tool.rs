@@ -124,11 +124,28 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "debootstrap",
-        program: "debootstrap",
+        // A path: `/usr/sbin` is not in the `PATH` of everybody who may sudo.
+        program: "/usr/sbin/debootstrap",
         probe: &["--version"],
         minimum: None,
         unwell: "does not tell its version",
         packages: ["debootstrap", "debootstrap", "debootstrap", "debootstrap", ""],
+    },
+    Tool {
+        name: "strace",
+        program: "strace",
+        probe: &["--version"],
+        minimum: None,
+        unwell: "does not tell its version",
+        packages: ["strace", "strace", "strace", "strace", ""],
+    },
+    Tool {
+        name: "ssh",
+        program: "ssh",
+        probe: &["-V"],
+        minimum: None,
+        unwell: "does not tell its version",
+        packages: ["openssh-client", "openssh-clients", "openssh", "openssh-client", "openssh"],
     },
 ];
 

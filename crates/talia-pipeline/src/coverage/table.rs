@@ -23,7 +23,7 @@ use crate::parse::{
 /// let coverage = Coverage::read(xml.as_bytes(), Utf8Path::new("coverage.xml"))?;
 ///
 /// let table = Table::new(&coverage).width(60).render();
-/// assert!(table.starts_with("file           lines  missed  missed lines\napp/main.py  33.33 %"), "{table}");
+/// assert!(table.contains("\napp/main.py   33.33 %       2  2–4\n"), "{table}");
 /// # Ok::<(), talia_pipeline::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]

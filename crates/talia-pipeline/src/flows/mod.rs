@@ -2,6 +2,7 @@
 
 mod ci;
 mod image;
+pub mod install;
 mod interpreter;
 mod python_env;
 mod selftest;

@@ -15,8 +15,7 @@ pub struct SelftestReport {
     pub tests: Vec<(&'static str, TestCounts)>,
 }
 
-/// Checks the workspace at `root`. `fast` leaves out the documentation and the
-/// tests that need real tools.
+/// Checks the workspace at `root`. `fast` leaves out the documentation and its tests.
 ///
 /// One after the other: cargo's own lock would make them wait for each other.
 ///
@@ -27,11 +26,10 @@ pub fn selftest(cx: &Context, root: &Utf8Path, fast: bool) -> Result<SelftestRep
     cx.run(CargoClippy::new(root))?;
     let mut kinds: Vec<(&'static str, Vec<&'static str>)> = vec![
         ("unit and snapshot tests", vec!["--lib", "--bins"]),
-        ("runner, flow and tidy tests", vec!["--test", "it", "--examples"]),
+        ("runner tests", vec!["--test", "it"]),
     ];
     if !fast {
         kinds.push(("documentation tests", vec!["--doc"]));
-        kinds.push(("real-tool tests", vec!["--test", "real"]));
     }
     let mut report = SelftestReport::default();
     let mut failures = Vec::new();

@@ -1,19 +1,7 @@
 //! `git diff` read into the lines that it adds, per file.
 //!
-//! Made for the output of
-//!
-//! ```text
-//! git -c core.quotePath=true diff --unified=0 --inter-hunk-context=0 --no-color
-//!     --no-ext-diff --no-textconv --no-relative --src-prefix=a/ --dst-prefix=b/
-//!     --find-renames --diff-algorithm=default --indent-heuristic
-//!     --ignore-submodules=all --end-of-options BASE...HEAD --
-//! ```
-//!
-//! where each option switches off a setting that changes what is printed:
-//! colour, external drivers, text conversion, prefixes, context, the algorithm,
-//! and submodules as logs. `core.quotePath` makes every name ASCII. For the working
-//! tree, the merge base of `BASE` and `HEAD` stands in the place of `BASE...HEAD`.
-//! Context and other prefixes of one letter are read as well.
+//! Made for the output of `git` with [`GIT_OPTIONS`]. Context and other prefixes of
+//! one letter are read as well.
 
 use std::str;
 
@@ -21,6 +9,38 @@ use camino::Utf8PathBuf;
 
 use super::visible;
 use crate::error::{Error, Result};
+
+/// What to give `git` before the revisions, and before the `--` that ends them:
+/// `BASE...HEAD` for what a branch adds, or the merge base of both for the same
+/// in the working tree.
+///
+/// Each switches off a setting of the user or the machine that changes what is
+/// printed: quoting (so that every name is ASCII), colour, external drivers, text
+/// conversion, prefixes, context, relative names, the algorithm, submodules as logs,
+/// and an order file, which git would die of if it were gone. Tried with all of them
+/// set: the output is the same to the byte. `GIT_DIFF_OPTS` in the environment still
+/// adds context, which is read over. Files that `.gitattributes` marks `-diff` are
+/// binary to git and have no lines.
+pub const GIT_OPTIONS: [&str; 18] = [
+    "-c",
+    "core.quotePath=true",
+    "diff",
+    "--unified=0",
+    "--inter-hunk-context=0",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-relative",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--find-renames",
+    "--diff-algorithm=default",
+    "--indent-heuristic",
+    "--ignore-submodules=all",
+    "--submodule=short",
+    "-O/dev/null",
+    "--end-of-options",
+];
 
 /// One file of a diff that has lines on the new side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +235,7 @@ fn unquote(text: &[u8]) -> Option<Vec<u8>> {
                         if !(b'0'..=b'7').contains(&digit) {
                             return None;
                         }
-                        value = value << 3 | (digit - b'0');
+                        value = (value << 3) | (digit - b'0');
                     }
                     value
                 }
@@ -284,6 +304,7 @@ mod tests {
         for (written, path) in [
             ("b/a b.py\t", "a b.py"),
             ("\"b/\\303\\251\\t\\\"\\\\.py\"", "é\t\"\\.py"),
+            ("\"b/c \\303\\251.py\"\t", "c é.py"),
             ("w/b/c.py", "b/c.py"),
             ("b/ b/x\t", " b/x"),
         ] {
@@ -321,11 +342,11 @@ mod tests {
                 state ^= state >> 7;
                 state ^= state << 17;
                 let at = state as usize % bytes.len();
-                match state >> 40 & 3 {
+                match (state >> 40) & 3 {
                     0 => bytes[at] = (state >> 50) as u8,
                     1 => bytes.truncate(at + 1),
                     2 => bytes.insert(at, b"+-@\n\\\"9"[(state >> 50) as usize % 7]),
-                    _ => drop(bytes.remove(at.min(bytes.len() - 2).max(0))),
+                    _ => drop(bytes.remove(at.min(bytes.len() - 2))),
                 }
                 bytes.extend_from_slice(b"\n+");
             }

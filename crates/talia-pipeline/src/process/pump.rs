@@ -32,9 +32,9 @@ pub(super) struct Pump {
 impl Pump {
     /// Takes the pipes out of the child.
     pub(super) fn new(child: &mut Child, input: Vec<u8>) -> Self {
-        let stdout = child.stdout.take().inspect(|stream| unblock(stream));
-        let stderr = child.stderr.take().inspect(|stream| unblock(stream));
-        let stdin = child.stdin.take().inspect(|stream| unblock(stream));
+        let stdout = child.stdout.take().inspect(unblock);
+        let stderr = child.stderr.take().inspect(unblock);
+        let stdin = child.stdin.take().inspect(unblock);
         let stdin = stdin.filter(|_| !input.is_empty()).map(|stream| (stream, input, 0));
         Self { stdout, stderr, stdin, chunk: vec![0; CHUNK] }
     }

@@ -104,8 +104,11 @@ impl Core {
         }
     }
 
-    pub(crate) fn cancel_after_panic(&self) {
-        self.cancel.interrupt();
+    /// Cancels the run, once: a second interrupt would take the children's grace.
+    pub(crate) fn stop(&self) {
+        if !self.cancel.is_cancelled() {
+            self.cancel.interrupt();
+        }
     }
 
     pub(crate) fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
@@ -293,7 +296,7 @@ impl Core {
             log: self.shell.log_path(id, label),
         });
         if self.fail_fast && outcome == Outcome::Failed {
-            self.cancel.interrupt();
+            self.stop();
         }
         result
     }
@@ -316,7 +319,7 @@ impl Core {
             if running.is_empty() { "nothing".to_owned() } else { running.join(", ") }
         ));
         drop(timed_out);
-        self.cancel.interrupt();
+        self.stop();
     }
 
     /// The error of a run whose time was over.

@@ -110,7 +110,7 @@ impl Shell {
                 return accepted(line, answer.clone());
             }
         }
-        let answer = self.spawn("observation", line, cancel, limits, None, &|_| {})?;
+        let answer = self.spawn("observation", line, cancel, limits, None, &|_| {})??;
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         observed.push((line.clone(), answer.clone()));
         drop(observed);
@@ -136,7 +136,10 @@ impl Shell {
             });
             let started = self.world.elapsed();
             let log = self.open_log(id, label);
-            let result = self.spawn(id, line, cancel, limits, log, tell);
+            let spawned = self.spawn(id, line, cancel, limits, log, tell);
+            // What could not even start will not start at the next attempt.
+            let started_at_all = spawned.is_ok();
+            let result = spawned.and_then(|ended| ended);
             let took = self.world.elapsed().saturating_sub(started);
             tell(Event::CommandFinished {
                 id: id.to_owned(),
@@ -151,7 +154,8 @@ impl Shell {
             let result = result.and_then(|answer| accepted(line, answer.lasted(took)));
             match result {
                 Err(error)
-                    if error.kind() == crate::ErrorKind::Step
+                    if started_at_all
+                        && error.kind() == crate::ErrorKind::Step
                         && attempt < line.max_attempts()
                         && !cancel.is_cancelled() =>
                 {
@@ -164,6 +168,9 @@ impl Shell {
                         ),
                     });
                     wait(pause, cancel);
+                    if cancel.is_cancelled() {
+                        return Err(Error::interrupted(format!("{label} was cancelled")));
+                    }
                     attempt += 1;
                 }
                 result => return result,
@@ -179,7 +186,7 @@ impl Shell {
         limits: Limits,
         log: Option<File>,
         tell: &dyn Fn(Event),
-    ) -> Result<Answer> {
+    ) -> Result<Result<Answer>> {
         let holes = line.holes();
         if !holes.is_empty() {
             return Err(Error::step(format!(
@@ -222,16 +229,18 @@ impl Shell {
             let name = line.program();
             tell(Event::Note { text: format!("{name} left a process behind: {}", told(stray)) });
         }
-        match finished.ended {
+        Ok(match finished.ended {
             Ended::Exited(code) => Ok(answer(code)),
             Ended::Signalled(signal) => {
                 // A shell's way to tell a signal; readers and `accept` know it.
                 let answer = answer(128 + signal);
                 if line.accepted().contains(&answer.exit()) {
-                    return Ok(answer);
+                    Ok(answer)
+                } else {
+                    let program = line.program();
+                    Err(Error::step(format!("{program} was ended by signal {signal}"))
+                        .tail(answer.last_lines(20)))
                 }
-                Err(Error::step(format!("{} was ended by signal {signal}", line.program()))
-                    .tail(answer.last_lines(20)))
             }
             Ended::TimedOut => {
                 let answer = answer(124);
@@ -254,7 +263,7 @@ impl Shell {
             ))
             .tail(answer(126).last_lines(20))
             .hint("find the option that answers its question, such as `--yes`")),
-        }
+        })
     }
 
     fn prepare(&self, id: &str, line: &CommandLine) -> Result<Spawn> {

@@ -4,6 +4,7 @@ pub mod cargo;
 pub mod check;
 pub mod git;
 pub mod image;
+pub mod install;
 pub mod python;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -43,6 +43,9 @@ fn render<S: Step>(step: &S) -> String {
             if !line.required_tools().is_empty() {
                 text.push_str(&format!(", needs {}", line.required_tools().join(" and ")));
             }
+            if !line.provided_tools().is_empty() {
+                text.push_str(&format!(", brings {}", line.provided_tools().join(" and ")));
+            }
             text.push('\n');
         }
         Action::Work { what, effect, .. } => {

@@ -23,19 +23,16 @@ const DIGITS: usize = 18;
 /// it takes up.
 ///
 /// `None` unless it is an empty `line` element with nothing but the well-known
-/// attributes, each once, in double quotes, in ASCII, without references, that
+/// attributes, each once, in ASCII, without references, that
 /// hold what they should.
 pub(super) fn line(bytes: &[u8]) -> Option<(usize, Line)> {
     let length = bytes.len();
-    let mut at = 0;
-    while at < length && matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r') {
-        at += 1;
-    }
+    let mut at = skip_space(bytes, 0);
     // What follows is indexed freely, so the shortest tag must fit.
-    if length - at < 16 || !starts_with(bytes, at, b"<line ") {
+    if length - at < 16 || !starts_with(bytes, at, b"<line") || !is_space(bytes[at + 5]) {
         return None;
     }
-    at += 6;
+    at = skip_space(bytes, at + 6);
     let mut seen = 0;
     let (mut number, mut hit, mut denied, mut branches) = (0, false, false, Counts::default());
     loop {
@@ -51,7 +48,11 @@ pub(super) fn line(bytes: &[u8]) -> Option<(usize, Line)> {
             16 if starts_with(bytes, start, b"missing-branches") => MISSING,
             _ => return None,
         };
-        if seen & name != 0 || at + 1 >= length || bytes[at + 1] != b'"' {
+        if seen & name != 0 || at + 1 >= length {
+            return None;
+        }
+        let quote = bytes[at + 1];
+        if quote != b'"' && quote != b'\'' {
             return None;
         }
         seen |= name;
@@ -87,16 +88,15 @@ pub(super) fn line(bytes: &[u8]) -> Option<(usize, Line)> {
                 };
             }
         }
-        if at + 2 >= length || bytes[at] != b'"' {
+        if at + 2 >= length || bytes[at] != quote {
             return None;
         }
         at += 1;
-        if bytes[at] == b' ' && bytes[at + 1] != b'/' {
-            at += 1;
-            continue;
-        }
-        if bytes[at] == b' ' {
-            at += 1;
+        if is_space(bytes[at]) {
+            at = skip_space(bytes, at);
+            if at < length && bytes[at] != b'/' {
+                continue;
+            }
         }
         if !starts_with(bytes, at, b"/>") || seen & (NUMBER | HITS) != NUMBER | HITS {
             return None;
@@ -108,6 +108,17 @@ pub(super) fn line(bytes: &[u8]) -> Option<(usize, Line)> {
     }
 }
 
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && is_space(bytes[at]) {
+        at += 1;
+    }
+    at
+}
+
 fn starts_with(bytes: &[u8], at: usize, what: &[u8]) -> bool {
     match bytes.get(at..at + what.len()) {
         Some(there) => there == what,
@@ -115,9 +126,9 @@ fn starts_with(bytes: &[u8], at: usize, what: &[u8]) -> bool {
     }
 }
 
-/// Printable ASCII that means itself inside of double quotes.
+/// Printable ASCII that means itself inside of quotes.
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'&' | b'<' | b'>')
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'&' | b'<' | b'>')
 }
 
 #[cfg(test)]
@@ -134,6 +145,8 @@ mod tests {
     fn the_shapes_of_common_tools_are_known() {
         for (text, number, hit, covered, valid) in [
             ("\n\t\t<line number=\"12\" hits=\"3\"/>", 12, true, 0, 0),
+            ("<line\n\thits='2'  number='1' />", 1, true, 0, 0),
+            ("<line hits='2' number=\"1\"/>", 1, true, 0, 0),
             ("<line hits=\"0\" number=\"12\"/>", 12, false, 0, 0),
             ("<line number=\"0\" hits=\"00\" branch=\"False\" />", 0, false, 0, 0),
             (
@@ -153,7 +166,8 @@ mod tests {
     #[test]
     fn everything_else_is_left_to_the_general_way() {
         for text in [
-            "<line number='1' hits='1'/>  ",
+            "<line number='1\" hits='1'/>  ",
+            "<line number='1' branch='\"true\"' hits='1'/>  ",
             "<line number=\"1\" hits=\"1\">  ",
             "<line number=\"1\" hits=\"-1\"/>  ",
             "<line number=\"1\" hits=\"1\" hits=\"1\"/>  ",

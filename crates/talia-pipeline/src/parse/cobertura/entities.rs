@@ -100,7 +100,7 @@ impl Entities {
             at += next;
             if raw[at..].starts_with('&') {
                 let name = raw[at + 1..].split_once(';').map(|(name, _)| name);
-                let name = name.ok_or_else(|| (at, "`&` without `;`".to_owned()))?;
+                let name = name.ok_or_else(|| (at, "malformed XML: `&` without `;`".to_owned()))?;
                 self.replace(name, &mut value, 0).map_err(|what| (at, what))?;
                 at += name.len() + 2;
             } else {
@@ -165,7 +165,7 @@ impl Entities {
         while let Some((before, after)) = rest.split_once('&') {
             into.text.push_str(before);
             let (inner, after) =
-                after.split_once(';').ok_or_else(|| "`&` without `;`".to_owned())?;
+                after.split_once(';').ok_or_else(|| "malformed XML: `&` without `;`".to_owned())?;
             self.replace(inner, into, depth + 1)?;
             rest = after;
             // Checked at every step: the bomb is in the sum of many small ones.

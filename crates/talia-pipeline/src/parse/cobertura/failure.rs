@@ -10,7 +10,8 @@ use quick_xml::{
 
 use super::{
     attributes::short,
-    input::{Failure, Input, LONGEST_PIECE, Place, Unreadable},
+    input::{Failure, Input, LONGEST_PIECE, Unreadable},
+    place::Place,
     reader::{At, Stop},
 };
 use crate::{diagnostic::Diagnostic, error::Error, parse::visible};

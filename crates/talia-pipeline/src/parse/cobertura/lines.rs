@@ -53,9 +53,13 @@ impl Lines {
     /// Appends a line that is higher than all so far.
     fn append(&mut self, line: Line) {
         let step = line.number - self.last;
-        let flags = u8::from(line.hit) * HIT
-            | u8::from(line.branches.valid > 0) * BRANCHES
-            | ((step as u8) & 0x1f) << 2;
+        let mut flags = (step as u8 & 0x1f) << 2;
+        if line.hit {
+            flags |= HIT;
+        }
+        if line.branches.valid > 0 {
+            flags |= BRANCHES;
+        }
         let rest = step >> STEP_BITS;
         if rest == 0 {
             self.bytes.push(flags);
@@ -84,7 +88,7 @@ impl Lines {
         let mut number = 0u64;
         iter::from_fn(move || {
             let flags = bytes.next()?;
-            let mut step = u64::from(flags >> 2 & 0x1f);
+            let mut step = u64::from((flags >> 2) & 0x1f);
             if flags & MORE != 0 {
                 step |= read_number(&mut bytes) << STEP_BITS;
             }
@@ -270,7 +274,7 @@ mod tests {
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
                 let number = seed % 9000;
-                let (hit, valid) = (seed & 1 << 40 != 0, seed >> 50 & 3);
+                let (hit, valid) = (seed & (1 << 40) != 0, (seed >> 50) & 3);
                 let covered = if valid == 0 { 0 } else { (seed >> 55) % (valid + 1) };
                 input.push((number, hit, valid, covered));
                 let entry = truth.entry(number).or_default();

@@ -8,6 +8,7 @@
 mod attributes;
 mod canonical;
 mod element;
+mod encoding;
 mod entities;
 mod failure;
 mod foreign;
@@ -16,6 +17,7 @@ mod input;
 mod lines;
 mod namespaces;
 mod notes;
+mod place;
 mod reader;
 mod report;
 mod tags;

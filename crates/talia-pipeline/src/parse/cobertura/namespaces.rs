@@ -75,7 +75,7 @@ impl Namespaces {
     pub(super) fn root(&mut self, name: &str) {
         let (prefix, _) = split(name);
         self.root = match self.find(prefix) {
-            Some(found) if found.is_empty() => Root::None,
+            Some("") => Root::None,
             Some(found) => Root::Named(found.to_owned()),
             None if prefix.is_empty() => Root::None,
             None => Root::Unbound(short(prefix)),

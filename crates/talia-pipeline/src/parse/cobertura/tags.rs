@@ -27,10 +27,12 @@ impl Walk {
         let name = element.name().into_inner();
         let Some(parent) = self.path.now() else { return self.root(element) };
         // The hot path: nearly every tag of a report is this one.
-        if parent.holds_lines() && name == "line" && self.namespaces.plain() {
-            if self.line(element, parent)? {
-                return Ok(Element::Line);
-            }
+        if parent.holds_lines()
+            && name == "line"
+            && self.namespaces.plain()
+            && self.line(element, parent)?
+        {
+            return Ok(Element::Line);
         }
         if name.is_empty() {
             return Err(Stop::event("malformed XML: a tag without a name"));
@@ -92,7 +94,10 @@ impl Walk {
                         short(name)
                     ),
                 },
-                hint: Some("pytest writes one with `--cov --cov-report=xml`"),
+                hint: local.starts_with("testsuite").then_some(
+                    "pytest writes test results with `--junitxml` and coverage with \
+                     `--cov --cov-report=xml`",
+                ),
             });
         }
         let mut header = Header::default();

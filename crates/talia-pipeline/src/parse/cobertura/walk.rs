@@ -70,12 +70,12 @@ impl Walk {
         self.path.innermost()
     }
 
-    /// Where lines go that come next, if it is certain that they count and that
-    /// no namespace has a say in it.
+    /// Where lines go that come next, if `<line>` without a prefix and without a
+    /// declaration of its own is certain to count here.
     #[inline]
     pub(super) fn class_for_plain_lines(&mut self) -> Option<&mut Collector> {
         let parent = self.path.now()?;
-        if !parent.holds_lines() || !self.namespaces.plain() {
+        if !parent.holds_lines() || self.namespaces.own("line").is_none() {
             return None;
         }
         self.classes.last_mut().map(|class| class.collector(parent))
