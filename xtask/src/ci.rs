@@ -6,7 +6,8 @@ use camino::Utf8Path;
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Result, World,
-    flows::{Ci, CiReport, Part, ci},
+    flows::{Ci, CiReport, Part, ci, install::BASE_IMAGE},
+    preflight,
 };
 
 use crate::{
@@ -70,6 +71,9 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     if matches.contains_id("plan") {
         let pipeline = session.pipeline("ci", matches, false)?.state(session.state.clone());
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
+    }
+    if let Some(code) = session.install(matches, &[preflight::TOOLS, &[BASE_IMAGE]].concat())? {
+        return Ok(code);
     }
     let pipeline = session.pipeline("ci", matches, true)?;
     let mut pipeline = session.guard(pipeline)?.state(session.state.clone());

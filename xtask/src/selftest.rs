@@ -28,6 +28,9 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         let pipeline = session.pipeline("selftest", matches, false)?;
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
     }
+    if let Some(code) = session.install(matches, &["git", "python3", "python3-venv"])? {
+        return Ok(code);
+    }
     let pipeline = session.pipeline("selftest", matches, true)?;
     let finished = session.guard(pipeline)?.run(flow);
     if let Ok(report) = &finished.result {

@@ -6,6 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ArgMatches;
 use talia_pipeline::{
     Context, Error, ExitCode, Pipeline, Result, State, World,
+    flows::install::{Machine, install},
+    process::Cancel,
     project::FindProjects,
     report::{Console, GitHub, JsonLines, Plain, Terminal, console},
     secret::{Masker, Secret},
@@ -24,6 +26,7 @@ pub(crate) struct Session {
     pub(crate) state: State,
     /// Whether `--root` was given, so that nothing but the folder is known.
     foreign: bool,
+    signals: Cancel,
 }
 
 impl Session {
@@ -46,7 +49,8 @@ impl Session {
             None => own.join("target"),
         };
         let state = State::new(state_dir(&target, &root));
-        Ok(Self { world, root, settings, state, foreign })
+        let signals = signals::listen()?;
+        Ok(Self { world, root, settings, state, foreign, signals })
     }
 
     /// A pipeline of this name with everything that the command line and the
@@ -108,10 +112,23 @@ impl Session {
         }
     }
 
+    /// Brings in what is missing of these tools, where `--install` asks for it.
+    /// Gives the exit code that ends the command, if it has failed.
+    pub(crate) fn install(&self, matches: &ArgMatches, tools: &[&str]) -> Result<Option<ExitCode>> {
+        if !matches.get_flag("install") {
+            return Ok(None);
+        }
+        let machine = Machine::new(&self.world);
+        let pipeline = self.pipeline("install", matches, true)?.state(self.state.clone());
+        let mut pipeline = pipeline.cancel(self.signals.clone());
+        let code = pipeline.run(|cx| install(cx, &machine, tools)).exit_code;
+        Ok((code != ExitCode::Success).then_some(code))
+    }
+
     /// Makes a pipeline cancellable by signals, and masks what a panic would say.
     pub(crate) fn guard(&self, pipeline: Pipeline) -> Result<Pipeline> {
         console::mask_panics(Masker::new(pipeline.secret_values()));
-        Ok(pipeline.cancel(signals::listen()?))
+        Ok(pipeline.cancel(self.signals.clone()))
     }
 
     fn secrets(&self) -> Vec<Secret> {

@@ -87,15 +87,15 @@ fn labelled(
     let full = format!("{}{suffix}", revision.hash);
     let mut build = build
         .tag(format!("{name}:ci-{short}{suffix}"))
-        .label(format!("{OCI}.revision"), &full)
+        .image_label(format!("{OCI}.revision"), &full)
         // The commit's time, not now: the same commit gives the same image.
-        .label(format!("{OCI}.created"), &revision.committed_at)
+        .image_label(format!("{OCI}.created"), &revision.committed_at)
         .build_arg("REVISION", &full);
     if let Some(version) = &project.version {
-        build = build.label(format!("{OCI}.version"), version).build_arg("VERSION", version);
+        build = build.image_label(format!("{OCI}.version"), version).build_arg("VERSION", version);
     }
     if let Some(remote) = cx.probe(Remote::new(&project.root))? {
-        build = build.label(format!("{OCI}.source"), remote);
+        build = build.image_label(format!("{OCI}.source"), remote);
     }
     Ok(build)
 }

@@ -51,7 +51,7 @@ pub struct Built {
 ///
 /// let step = ImageBuild::new(Builder::Buildx, "/srv/app", "/state/image-id")
 ///     .tag("ghcr.io/talia/backend:main-12ab")
-///     .label("org.opencontainers.image.revision", "12ab");
+///     .image_label("org.opencontainers.image.revision", "12ab");
 /// assert_eq!(step.label(), "build image");
 /// ```
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl ImageBuild {
 
     /// Adds a label.
     #[must_use]
-    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn image_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
         self
     }
@@ -281,7 +281,7 @@ mod tests {
             .dockerfile("/srv/app/docker/Dockerfile.prod")
             .tag("ghcr.io/talia/backend:main-12ab")
             .tag("ghcr.io/talia/backend:latest")
-            .label("org.opencontainers.image.revision", "12ab")
+            .image_label("org.opencontainers.image.revision", "12ab")
             .build_arg("BASE_IMAGE", "debian:bookworm-slim")
             .secret("PIP_INDEX_URL")
             .target(Some("runtime".into()))
@@ -295,7 +295,7 @@ mod tests {
     fn image_build_hostile() {
         let step = ImageBuild::new(Builder::Buildx, "-context", "/state/it's id")
             .tag("-t$(id)")
-            .label("a b", "line\nbreak")
+            .image_label("a b", "line\nbreak")
             .build_arg("X", "\"'`ä");
         check("image_build__hostile", &step);
     }
