@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use super::session::now;
+use super::clock::now;
 
 /// How urgently work is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,7 +11,7 @@ use super::{
     command::Leaves,
     kernel::{self, Marks, Process},
     mark::{Mark, RunMark},
-    registry::{Left, freeze, tell},
+    registry::{Left, tell},
     supervisor::{Stray, end},
 };
 
@@ -31,7 +31,11 @@ pub fn end_marked_leftovers(mark: &RunMark, grace: Duration) -> Vec<Stray> {
         left
     };
     let force = || {
-        let left = freeze(|| find(mark));
+        // Stopped first, so that what forks stays findable by its parent.
+        for process in find(mark).processes {
+            kernel::signal(&process, Signal::STOP);
+        }
+        let left = find(mark);
         for process in &left.processes {
             kernel::signal(process, Signal::KILL);
         }

@@ -1,7 +1,6 @@
 //! What Linux tells about processes, and does to them.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read},
@@ -20,6 +19,7 @@ use rustix::{
 };
 
 use super::mark::{Mark, RUN_MARK};
+pub(super) use super::scan::Scanner;
 
 /// This process.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ pub(super) struct Process {
     /// Ended and not reaped.
     pub(super) ended: bool,
     pub(super) name: String,
-    threads: u64,
+    pub(super) threads: u64,
     ticks: u64,
 }
 
@@ -53,25 +53,6 @@ pub(super) enum Marks {
     NotYet,
     /// It is not ours to read.
     Closed,
-}
-
-/// Finds the processes that may be ours.
-#[derive(Debug, Default)]
-pub(super) struct Scanner {
-    /// Pids that were looked at and are not ours, with the inode number of
-    /// their folder below `/proc`, which is another one when the pid is used
-    /// again. They are not read again, so that a scan of a machine full of
-    /// other people's processes stays cheap.
-    foreign: HashMap<i32, u64>,
-}
-
-/// The result of a scan.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    /// Parents stand before their children.
-    pub(super) processes: Vec<Process>,
-    /// Something came or went while we looked: an empty scan proves nothing.
-    pub(super) torn: bool,
 }
 
 /// This process.
@@ -209,159 +190,8 @@ pub(super) fn reap(process: &Process) {
     }
 }
 
-/// The kernel's list of a thread's children. It is there only when the kernel
-/// was built with it.
-fn has_children_files() -> bool {
-    static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| File::open("/proc/thread-self/children").is_ok())
-}
-
-impl Scanner {
-    /// All our descendants. With `everywhere` also the processes that are not
-    /// below us any more, but marked or `known` from before, and what is below
-    /// them. `None` when `/proc` cannot be read.
-    pub(super) fn scan(
-        &mut self,
-        everywhere: bool,
-        known: impl Fn((i32, u64)) -> bool,
-    ) -> Option<Scan> {
-        if !can_see() {
-            return None;
-        }
-        if !everywhere && has_children_files() {
-            Some(Self::tree())
-        } else {
-            self.walk(everywhere, known)
-        }
-    }
-
-    /// From parent to child, by the kernel's own lists.
-    fn tree() -> Scan {
-        let mut scan = Scan::default();
-        let mut seen = HashSet::new();
-        let mut queue = VecDeque::from([(own().pid, u64::MAX)]);
-        while let Some((parent, threads)) = queue.pop_front() {
-            let Some(children) = children(parent, threads) else {
-                scan.torn = true;
-                continue;
-            };
-            for pid in children {
-                match process(pid) {
-                    Some(process) if seen.insert(process.key()) => {
-                        if !process.ended {
-                            queue.push_back((pid, process.threads));
-                        }
-                        scan.processes.push(process);
-                    }
-                    Some(_) => {}
-                    None => scan.torn = true,
-                }
-            }
-        }
-        scan
-    }
-
-    /// Through all of `/proc`, from child to parent.
-    fn walk(&mut self, everywhere: bool, known: impl Fn((i32, u64)) -> bool) -> Option<Scan> {
-        let own = own().pid;
-        let listed: HashMap<i32, u64> = numbers(Path::new("/proc"))?.into_iter().collect();
-        self.foreign.retain(|pid, inode| listed.get(pid) == Some(inode));
-        let mut scan = Scan::default();
-        let mut found = HashMap::new();
-        for pid in listed.keys().filter(|pid| **pid != own && !self.foreign.contains_key(pid)) {
-            match process(*pid) {
-                Some(process) => _ = found.insert(*pid, process),
-                None => scan.torn = true,
-            }
-        }
-
-        let mut below: HashMap<i32, Vec<i32>> = HashMap::new();
-        for process in found.values() {
-            below.entry(process.parent).or_default().push(process.pid);
-        }
-        take_tree(own, &below, &mut found, &mut scan.processes);
-        let mut unknown = HashSet::new();
-        if everywhere {
-            let others: Vec<i32> = found.keys().copied().collect();
-            for pid in others {
-                let Some(process) = found.get(&pid) else { continue };
-                let ours = known(process.key())
-                    || match marks(pid) {
-                        Marks::Known(marks) => marks.iter().any(Mark::is_own),
-                        Marks::NotYet => {
-                            // Corpses and kernel threads never will.
-                            if !process.ended && process.parent != 2 && pid != 2 {
-                                unknown.insert(pid);
-                            }
-                            false
-                        }
-                        Marks::Closed => false,
-                    };
-                if ours {
-                    scan.processes.extend(found.remove(&pid));
-                    take_tree(pid, &below, &mut found, &mut scan.processes);
-                }
-            }
-        }
-
-        // What is left is foreign, if it can be followed to a foreign root. A
-        // chain that breaks may have lost a parent of ours a moment ago.
-        loop {
-            let before = found.len();
-            found.retain(|pid, process| {
-                let rooted = process.parent <= 1 || self.foreign.contains_key(&process.parent);
-                if rooted && !unknown.contains(pid) {
-                    self.foreign.insert(*pid, listed[pid]);
-                }
-                !rooted
-            });
-            if found.len() == before {
-                break;
-            }
-        }
-        scan.torn |= !found.is_empty() || !unknown.is_empty();
-        Some(scan)
-    }
-}
-
-/// Moves everything below `root` out of `found`, parents first.
-fn take_tree(
-    root: i32,
-    below: &HashMap<i32, Vec<i32>>,
-    found: &mut HashMap<i32, Process>,
-    taken: &mut Vec<Process>,
-) {
-    let mut queue = VecDeque::from([root]);
-    while let Some(parent) = queue.pop_front() {
-        for child in below.get(&parent).into_iter().flatten() {
-            if let Some(process) = found.remove(child) {
-                taken.push(process);
-                queue.push_back(*child);
-            }
-        }
-    }
-}
-
-/// The children of all threads of a process.
-fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
-    let threads = if threads == 1 {
-        vec![(pid, 0)]
-    } else {
-        numbers(Path::new(&format!("/proc/{pid}/task")))?
-    };
-    let mut children = Vec::new();
-    for (thread, _) in threads {
-        // A thread that has ended in the meantime gave its children to another.
-        if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children")) {
-            children
-                .extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
-        }
-    }
-    Some(children)
-}
-
 /// The entries of a folder that are numbers, with their inode numbers.
-fn numbers(folder: &Path) -> Option<Vec<(i32, u64)>> {
+pub(super) fn numbers(folder: &Path) -> Option<Vec<(i32, u64)>> {
     use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = Dir::new(openat(CWD, folder, flags, Mode::empty()).ok()?).ok()?;
@@ -383,34 +213,5 @@ mod tests {
         let process = Process::parse(line).unwrap();
         assert_eq!((process.pid, process.parent, process.group, process.start), (42, 7, 8, 99));
         assert_eq!((process.name.as_str(), process.ticks), ("a) R 1 (b", 10));
-    }
-
-    #[test]
-    fn both_ways_to_scan_find_a_grandchild() {
-        let mut command = super::super::command::Spawn::new("/bin/sh", "scan")
-            .args(["-c", "sleep 60 & read line; kill $!"])
-            .command(OsStr::new("none"))
-            .unwrap();
-        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let shell = child.id() as i32;
-        let grandchild = |scan: &Scan| scan.processes.iter().any(|one| one.parent == shell);
-        let mut scanner = Scanner::default();
-        while !grandchild(&scanner.walk(false, |_| false).unwrap()) {}
-        while !grandchild(&scanner.walk(true, |_| false).unwrap()) {}
-        if has_children_files() {
-            while !grandchild(&Scanner::tree()) {}
-        }
-        drop(child.stdin.take());
-        child.wait().unwrap();
-    }
-
-    #[test]
-    fn a_foreign_process_is_read_once() {
-        let mut scanner = Scanner::default();
-        scanner.walk(true, |_| false).unwrap();
-        assert!(scanner.foreign.contains_key(&1));
-        let first = scanner.foreign.clone();
-        scanner.walk(true, |_| false).unwrap();
-        assert_eq!(scanner.foreign.get(&1), first.get(&1));
     }
 }

@@ -95,6 +95,10 @@ impl RunMark {
     }
 }
 
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "no environment can be read there")
+)]
 impl Mark {
     /// Whether it was given by this process.
     pub(super) fn is_own(&self) -> bool {

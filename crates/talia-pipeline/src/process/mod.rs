@@ -45,6 +45,7 @@
 //! process group is known: a child that leaves its group escapes.
 
 mod cancel;
+mod clock;
 mod command;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -54,8 +55,11 @@ mod kernel;
 mod kernel;
 mod leftovers;
 mod mark;
+mod ownership;
 mod pump;
 mod registry;
+#[cfg(target_os = "linux")]
+mod scan;
 mod session;
 mod spawn_error;
 mod supervisor;

@@ -41,13 +41,6 @@ pub(super) enum Marks {
 #[derive(Debug, Default)]
 pub(super) struct Scanner;
 
-/// The result of a scan.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    pub(super) processes: Vec<Process>,
-    pub(super) torn: bool,
-}
-
 pub(super) fn own() -> Own {
     Own { pid: rustix::process::getpid().as_raw_nonzero().get(), start: 0, namespace: 0 }
 }
@@ -71,7 +64,8 @@ impl Scanner {
         &mut self,
         _everywhere: bool,
         _known: impl Fn((i32, u64)) -> bool,
-    ) -> Option<Scan> {
+        _found: &mut dyn FnMut(Process),
+    ) -> Option<bool> {
         None
     }
 }

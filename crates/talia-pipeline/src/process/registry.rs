@@ -11,19 +11,18 @@ use std::{
 
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group},
+    process::{Pid, Signal, kill_process_group, test_kill_process_group},
 };
 
 use super::{
+    clock::{FREEZING, now},
     command::Leaves,
-    kernel::{self, Marks, Process, Scanner},
+    kernel::{self, Process, Scanner},
+    ownership::Owner,
 };
 
 /// A pid and its start time, which together are never used again.
 pub(super) type Key = (i32, u64);
-
-/// How often one look freezes and looks again, to catch what forks meanwhile.
-const FREEZING_ROUNDS: usize = 64;
 
 /// A command that runs, or that has left something.
 #[derive(Debug)]
@@ -38,10 +37,10 @@ pub(super) struct Entry {
     /// The inode numbers of the pipes it prints to.
     pub(super) pipes: Vec<u64>,
     /// Until it is reaped nobody else can get its pid or its group.
-    reaped: bool,
-    running: bool,
+    pub(super) reaped: bool,
+    pub(super) running: bool,
     /// It is being ended, and all it started with it.
-    condemned: bool,
+    pub(super) condemned: bool,
     /// It could not be killed (it hangs in the kernel), and is reaped later.
     abandoned: Option<Child>,
 }
@@ -72,29 +71,18 @@ impl Left {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Command {
-        serial: u64,
-        leaves: Leaves,
-    },
-    /// Started by the program that uses this library, by other means.
-    Caller,
-    Nobody,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    entries: Vec<Entry>,
-    scanner: Scanner,
+    pub(super) entries: Vec<Entry>,
+    pub(super) scanner: Scanner,
     /// What was found out once about a process stays true.
-    owners: HashMap<Key, Owner>,
-    adopting: bool,
+    pub(super) owners: HashMap<Key, Owner>,
+    pub(super) adopting: bool,
     /// Nothing was started before adoption: everything of ours is below us.
-    complete: bool,
+    pub(super) complete: bool,
     started_any: bool,
     /// The children that were there before adoption.
-    strangers: HashSet<Key>,
+    pub(super) strangers: HashSet<Key>,
 }
 
 /// The registry, locked: hold it over spawn *and* register.
@@ -113,9 +101,14 @@ impl Registry {
         self.adopting = true;
         self.complete = !self.started_any;
         let own = kernel::own().pid;
-        let scan = self.scanner.scan(false, |_| false).unwrap_or_default();
-        let children = scan.processes.iter().filter(|process| process.parent == own);
-        self.strangers = children.map(Process::key).filter(|key| !self.is_leader(*key)).collect();
+        let mut children = HashSet::new();
+        self.scanner.scan(false, |_| false, &mut |process| {
+            if process.parent == own {
+                children.insert(process.key());
+            }
+        });
+        children.retain(|key| !self.is_leader(*key));
+        self.strangers = children;
         Ok(())
     }
 
@@ -196,22 +189,24 @@ impl Registry {
 
     /// Looks for what is left, and for who belongs to whom.
     pub(super) fn look(&mut self, whose: Whose) -> Left {
-        let Some((processes, mut torn)) = self.survey() else {
-            return Left { group: self.group_lives(whose), ..Left::default() };
-        };
-        let group = self.entries.iter().any(|entry| whose.leads(entry) && !entry.reaped);
-        let mut ours = Vec::new();
-        for (process, owner) in processes {
-            let wanted = match owner {
-                Owner::Command { serial, leaves } => self.wants(whose, serial, leaves, &process),
-                Owner::Nobody => self.can_only_be(whose, &process, &mut torn),
-                Owner::Caller => false,
-            };
-            if wanted {
-                ours.push(process);
+        self.look_and(whose, &mut |_| {})
+    }
+
+    /// As [`look`](Self::look), and does something to each process as soon as
+    /// it is found.
+    fn look_and(&mut self, whose: Whose, at_once: &mut dyn FnMut(&Process)) -> Left {
+        let mut processes = Vec::new();
+        let torn = self.survey(&mut |registry, process, owner| {
+            if registry.is_meant(whose, &process, owner) {
+                at_once(&process);
+                processes.push(process);
             }
-        }
-        Left { processes: ours, group, torn }
+        });
+        let group = match torn {
+            Some(_) => self.entries.iter().any(|entry| whose.leads(entry) && !entry.reaped),
+            None => self.group_lives(whose),
+        };
+        Left { processes, group, torn: torn.unwrap_or_default() }
     }
 
     /// Sends a signal to everything that is there and was not told before.
@@ -233,15 +228,31 @@ impl Registry {
         left
     }
 
-    /// Kills what is there. Freezes it first, until a look finds nothing that
-    /// is not frozen: what forks cannot run ahead, and every child still has
-    /// the parent by which it is found.
+    /// Kills what is there. Freezes it first, each process as soon as it is
+    /// found, until a look finds nothing that is not frozen: what forks cannot
+    /// run ahead, and every child still has the parent by which it is found.
     pub(super) fn force(&mut self, whose: Whose) -> Left {
         let groups = self.pinned_groups(whose);
         for (group, _) in &groups {
             _ = kill_process_group(*group, Signal::STOP);
         }
-        let left = freeze(|| self.look(whose));
+        let mut frozen = HashSet::new();
+        let mut freeze = |process: &Process| {
+            if frozen.insert(process.key()) {
+                kernel::signal(process, Signal::STOP);
+            }
+            frozen.len()
+        };
+        let until = now() + FREEZING;
+        let mut before = 0;
+        let left = loop {
+            let mut count = before;
+            let left = self.look_and(whose, &mut |process| count = freeze(process));
+            if count == before || now() >= until {
+                break left;
+            }
+            before = count;
+        };
         for (group, _) in &groups {
             _ = kill_process_group(*group, Signal::KILL);
         }
@@ -249,134 +260,6 @@ impl Registry {
             kernel::signal(process, Signal::KILL);
         }
         left
-    }
-
-    /// All processes that may be ours, with their owners; takes the corpses of
-    /// adopted ones away.
-    fn survey(&mut self) -> Option<(Vec<(Process, Owner)>, bool)> {
-        self.bury_abandoned();
-        let scan = self.scanner.scan(!self.complete, |key| self.owners.contains_key(&key))?;
-        let own = kernel::own().pid;
-        let own_group = getpgrp().as_raw_nonzero().get();
-        let mut owners: HashMap<i32, Owner> = HashMap::new();
-        let mut living = Vec::new();
-        let mut known = HashMap::new();
-        let mut torn = scan.torn;
-        for process in scan.processes {
-            let owner = self.owner(&process, own, own_group, &owners, &mut torn);
-            owners.insert(process.pid, owner);
-            if owner != Owner::Nobody {
-                known.insert(process.key(), owner);
-            }
-            if !process.ended {
-                living.push((process, owner));
-            } else if self.adopting
-                && process.parent == own
-                && owner != Owner::Caller
-                && !self.is_leader(process.key())
-            {
-                kernel::reap(&process);
-                // Its children came to us when it ended, and perhaps after we
-                // had read who our children are.
-                torn = true;
-            }
-        }
-        if torn {
-            // Whoever was missed in this look is not forgotten yet.
-            self.owners.extend(known);
-        } else {
-            self.owners = known;
-        }
-        Some((living, torn))
-    }
-
-    fn owner(
-        &self,
-        process: &Process,
-        own: i32,
-        own_group: i32,
-        owners: &HashMap<i32, Owner>,
-        torn: &mut bool,
-    ) -> Owner {
-        let command = |entry: &Entry| Owner::Command { serial: entry.serial, leaves: entry.leaves };
-        if let Some(entry) = self.entries.iter().find(|entry| entry.is_led_by(process.key())) {
-            return command(entry);
-        }
-        if let Some(owner) = self.owners.get(&process.key()) {
-            return *owner;
-        }
-        if process.parent == own {
-            // Our own commands lead groups of their own, so a child in our
-            // group was started by the caller, by other means.
-            if !self.adopting
-                || process.group == own_group
-                || self.strangers.contains(&process.key())
-            {
-                return Owner::Caller;
-            }
-        } else if let Some(owner @ (Owner::Command { .. } | Owner::Caller)) =
-            owners.get(&process.parent)
-        {
-            return *owner;
-        }
-        let in_group = |entry: &&Entry| {
-            entry.leader == process.group && process.group != 0 && entry.start <= process.start
-        };
-        if let Some(entry) = self.entries.iter().find(in_group) {
-            return command(entry);
-        }
-        if process.ended {
-            return Owner::Nobody;
-        }
-        match kernel::marks(process.pid) {
-            Marks::Known(marks) => {
-                if let Some(mark) = marks.iter().rfind(|mark| mark.is_own()) {
-                    return Owner::Command { serial: mark.serial, leaves: mark.leaves };
-                }
-            }
-            Marks::NotYet => *torn = true,
-            Marks::Closed => {}
-        }
-        let holds = |entry: &&Entry| entry.running && kernel::holds_pipe(process.pid, &entry.pipes);
-        self.entries.iter().find(holds).map_or(Owner::Nobody, command)
-    }
-
-    /// Whether the process of a known command is one of those that are meant.
-    fn wants(&self, whose: Whose, serial: u64, leaves: Leaves, process: &Process) -> bool {
-        let Some(entry) = self.entries.iter().find(|entry| entry.serial == serial) else {
-            // Of a command that is over, and seen only now.
-            return leaves == Leaves::Nothing;
-        };
-        match whose {
-            // Who declares to leave something means what goes to a group of
-            // its own; what is in the command's group is the command.
-            Whose::Command(wanted) => {
-                serial == wanted
-                    && (entry.leaves == Leaves::Nothing || process.group == entry.leader)
-            }
-            Whose::Run(_) => whose.leads(entry),
-        }
-    }
-
-    /// Whether an orphan without an owner can have come from nobody else.
-    fn can_only_be(&self, whose: Whose, process: &Process, torn: &mut bool) -> bool {
-        if !self.adopting {
-            return false;
-        }
-        let declared = |entry: &Entry| match whose {
-            Whose::Command(_) => entry.leaves != Leaves::Nothing,
-            Whose::Run(_) => entry.leaves != Leaves::Nothing && !whose.leads(entry),
-        };
-        // Start times are in ticks of 10 ms: the same tick may be before.
-        let possible = |entry: &&Entry| entry.start <= process.start + 1;
-        let alone = !self
-            .entries
-            .iter()
-            .filter(possible)
-            .any(|entry| declared(entry) || (entry.running && !entry.condemned));
-        // It may be about to show a mark: look again, unless it is ended now.
-        *torn &= !alone;
-        alone
     }
 
     /// The groups that can be signalled as a whole: the leader is not reaped,
@@ -399,11 +282,11 @@ impl Registry {
     }
 
     /// Whether the standard library's `Child` owns this one.
-    fn is_leader(&self, key: Key) -> bool {
+    pub(super) fn is_leader(&self, key: Key) -> bool {
         self.entries.iter().any(|entry| entry.is_led_by(key))
     }
 
-    fn bury_abandoned(&mut self) {
+    pub(super) fn bury_abandoned(&mut self) {
         for entry in &mut self.entries {
             if entry.abandoned.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None))) {
                 entry.abandoned = None;
@@ -428,32 +311,14 @@ pub(super) fn tell(left: &Left, signal: Signal, told: &mut HashSet<Key>) {
     }
 }
 
-/// Stops what a look finds, until one finds nothing that is not stopped.
-pub(super) fn freeze(mut look: impl FnMut() -> Left) -> Left {
-    let mut frozen = HashSet::new();
-    let mut left = look();
-    for _ in 0..FREEZING_ROUNDS {
-        let fresh: Vec<&Process> =
-            left.processes.iter().filter(|process| frozen.insert(process.key())).collect();
-        if fresh.is_empty() {
-            break;
-        }
-        for process in fresh {
-            kernel::signal(process, Signal::STOP);
-        }
-        left = look();
-    }
-    left
-}
-
 impl Entry {
-    fn is_led_by(&self, key: Key) -> bool {
+    pub(super) fn is_led_by(&self, key: Key) -> bool {
         !self.reaped && self.leader == key.0
     }
 }
 
 impl Whose {
-    fn leads(self, entry: &Entry) -> bool {
+    pub(super) fn leads(self, entry: &Entry) -> bool {
         match self {
             Self::Command(serial) => entry.serial == serial,
             Self::Run(run) => {

@@ -11,35 +11,16 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{
     cancel::{Cancel, Level},
+    clock::{
+        DISTURBED, DRAINING, DRAINING_ENDED, FORCING, LATER_LOOKS, LOOKS, QUIET, SETTLING, after,
+        now,
+    },
     command::{Leaves, Limits, Stream},
     kernel,
     pump::Pump,
     registry::{Key, Left, Whose, registry},
     supervisor::{Ended, Fate, Finished, Stray},
 };
-
-/// What a command left behind gets so long between SIGTERM and SIGKILL.
-const SETTLING: Duration = Duration::from_millis(500);
-/// Then the kernel has so long to take away what was killed.
-pub(super) const FORCING: Duration = Duration::from_millis(700);
-/// When nothing is left that could print, a pipe that is still open belongs to
-/// somebody we do not know. It is given up after so long without a byte...
-const QUIET: Duration = Duration::from_millis(100);
-/// ...and after so long even if bytes come.
-const DRAINING: Duration = Duration::from_secs(1);
-/// As [`DRAINING`], when the command was ended and time is short.
-const DRAINING_ENDED: Duration = Duration::from_millis(200);
-/// Pauses between looks at a running command.
-const LOOKS: [Duration; 3] =
-    [Duration::from_millis(25), Duration::from_millis(100), Duration::from_millis(250)];
-const LATER_LOOKS: Duration = Duration::from_millis(500);
-/// Looks that found nothing but were disturbed, before nothing is believed.
-pub(super) const DISTURBED: u32 = 5;
-
-#[expect(clippy::disallowed_methods, reason = "deadlines of children need a clock, and only here")]
-pub(super) fn now() -> Instant {
-    Instant::now()
-}
 
 enum Phase {
     Running,
@@ -146,15 +127,19 @@ impl Session {
                     return self.settle(Ended::of(status));
                 }
                 if level != Level::Go {
-                    let until = cancel.since().unwrap_or(time) + self.limits.grace;
+                    let until = after(cancel.since().unwrap_or(time), self.limits.grace);
                     return self.stop(Ended::Cancelled, until, level);
                 }
-                if self.limits.timeout.is_some_and(|timeout| time >= self.started + timeout) {
-                    return self.stop(Ended::TimedOut, time + self.limits.grace, level);
+                if self.timeout_at().is_some_and(|at| time >= at) {
+                    return self.stop(Ended::TimedOut, after(time, self.limits.grace), level);
                 }
                 if time >= self.next_look {
                     if self.is_stopped_by_terminal() {
-                        return self.stop(Ended::WantsTerminal, time + self.limits.grace, level);
+                        return self.stop(
+                            Ended::WantsTerminal,
+                            after(time, self.limits.grace),
+                            level,
+                        );
                     }
                     // Only to see who belongs to whom while parents live.
                     registry().look(Whose::Command(self.serial));
@@ -166,6 +151,13 @@ impl Session {
             }
             Phase::Asking { ended, .. } if level == Level::Kill => self.kill(ended),
             Phase::Asking { ended, until, .. } if time >= until => self.kill(ended),
+            Phase::Asking { ended, signal: Signal::INT, until } if self.status.is_some() => {
+                // The command has obeyed and is over. What it left is told by
+                // SIGTERM as well: a shell's background jobs ignore SIGINT.
+                self.told.clear();
+                self.restart_looks();
+                self.advance_now(Phase::Asking { ended, signal: Signal::TERM, until })
+            }
             Phase::Asking { ended, signal, until } => {
                 if time >= self.next_look {
                     let left = registry().ask(Whose::Command(self.serial), signal, &mut self.told);
@@ -205,6 +197,10 @@ impl Session {
         }
     }
 
+    fn timeout_at(&self) -> Option<Instant> {
+        self.limits.timeout.map(|timeout| after(self.started, timeout))
+    }
+
     /// Asks a running command to end.
     fn stop(&mut self, ended: Ended, until: Instant, level: Level) -> Phase {
         registry().condemn(self.serial);
@@ -237,6 +233,9 @@ impl Session {
 
     fn drain(&mut self, ended: Ended) -> Phase {
         self.pump.close_input();
+        if self.pump.is_dry() {
+            return Phase::Done(ended);
+        }
         let time = now();
         let most = match ended {
             Ended::Exited(_) | Ended::Signalled(_) => DRAINING,
@@ -291,6 +290,12 @@ impl Session {
 
     fn notice_exit(&mut self) {
         let (None, Some(child)) = (self.status, &mut self.child) else { return };
+        // This is asked at every turn, so it takes no lock and leaves the
+        // corpse where it is, until there is one.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if let Ok(None) = waitid(WaitId::Pid(self.pid), options) {
+            return;
+        }
         if let Some((status, processor_time)) = registry().reap(self.serial, child) {
             self.status = Some(status);
             self.processor_time = processor_time;
@@ -317,8 +322,8 @@ impl Session {
     ) -> bool {
         let (until, level) = match phase {
             Phase::Running => {
-                let timeout = self.limits.timeout.map(|timeout| self.started + timeout);
-                (timeout.map_or(self.next_look, |at| at.min(self.next_look)), Level::Interrupt)
+                let at = self.timeout_at().unwrap_or(self.next_look);
+                (at.min(self.next_look), Level::Interrupt)
             }
             Phase::Asking { until, .. } => (self.next_look.min(*until), Level::Kill),
             Phase::Forcing { .. } => (self.next_look, Level::Go),

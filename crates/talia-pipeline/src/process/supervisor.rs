@@ -17,11 +17,12 @@ use rustix::process::Signal;
 
 use super::{
     cancel::Cancel,
+    clock::{DISTURBED, FORCING, after, now},
     command::{Limits, Spawn, Stdin, Stream},
     kernel::Process,
     mark::RunMark,
     registry::{Left, Whose, registry},
-    session::{DISTURBED, FORCING, Session, now},
+    session::Session,
     spawn_error::SpawnError,
 };
 
@@ -145,7 +146,8 @@ impl Supervisor {
     /// `on_output` slows the child down.
     ///
     /// On a timeout or an interrupt its whole group, and all that is known to
-    /// come from it, gets SIGINT, after the grace SIGKILL. The call is back
+    /// come from it, gets SIGINT, what then outlives the command SIGTERM, and
+    /// after the grace all that is left SIGKILL. The call is back
     /// within the grace and 1 s, whatever the children do. What has outlived
     /// the command gets SIGTERM, and after at most 0.5 s SIGKILL.
     ///
@@ -234,7 +236,7 @@ pub(super) fn end(
 ) -> Vec<Stray> {
     let mut strays = BTreeMap::new();
     let mut pause = Duration::from_millis(2);
-    let asking = now() + grace;
+    let asking = after(now(), grace);
     let mut disturbed = 0;
     loop {
         let forcing = now() >= asking;

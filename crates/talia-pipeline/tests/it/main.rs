@@ -5,5 +5,6 @@
 mod kit;
 
 mod exit_codes;
+mod process;
 mod retries;
 mod side_by_side;
