@@ -1,7 +1,11 @@
 //! The command line itself, and what every subcommand shares of it.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind, value_parser};
-use talia_pipeline::{Error, ExitCode, Failure, Result, World, report::console};
+use talia_pipeline::{
+    Error, ExitCode, Failure, Result, World,
+    parse::terminal::{Colours, terminal_safe},
+    report::console,
+};
 
 /// Runs the command that `argv` names.
 pub(crate) fn main() -> ExitCode {
@@ -63,15 +67,20 @@ pub(crate) fn describe(error: &Error) -> String {
     let mut text = String::new();
     for failure in error.failures() {
         let told = Failure::from(failure);
-        text.push_str(&format!("error: {}\n", told.message));
+        text.push_str(&format!("error: {}\n", harmless(&told.message)));
         for line in &told.last_lines {
-            text.push_str(&format!("  | {line}\n"));
+            text.push_str(&format!("  | {}\n", harmless(line)));
         }
         if let Some(hint) = told.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
     }
     text
+}
+
+/// What programs have said, so that it cannot move the cursor.
+fn harmless(text: &str) -> String {
+    terminal_safe(text.as_bytes(), Colours::Drop, 2000).into_owned()
 }
 
 /// `--root DIR`.

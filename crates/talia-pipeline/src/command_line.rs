@@ -439,13 +439,18 @@ impl CommandLine {
                 return quoted;
             }
             names.iter().fold(quoted, |text, (name, path)| {
-                let after = text.split_once(path.as_str()).map(|(_, after)| after.chars().next());
-                match after {
-                    Some(None | Some('/' | ':')) => {
-                        text.replace(path.as_str(), &format!("${name}"))
+                let mut pieces = text.split(path.as_str());
+                let mut short = pieces.next().unwrap_or_default().to_owned();
+                for piece in pieces {
+                    // Behind a variable's name a letter would be a part of it.
+                    if piece.is_empty() || piece.starts_with(['/', ':']) {
+                        short.push_str(&format!("${name}"));
+                    } else {
+                        short.push_str(path.as_str());
                     }
-                    _ => text,
+                    short.push_str(piece);
                 }
+                short
             })
         })
     }
@@ -490,6 +495,10 @@ impl CommandLine {
             text.push_str(&format!(" < {}", quoted(path.as_str())));
         }
         match &self.cwd {
+            // `cd -` goes back, and `cd -x` takes an option.
+            Some(cwd) if cwd.as_str().starts_with('-') => {
+                format!("(cd {} && {text})", quoted(&format!("./{cwd}")))
+            }
             Some(cwd) => format!("(cd {} && {text})", quoted(cwd.as_str())),
             None => text,
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 type Branch<'b> = Box<dyn FnOnce(&Context) -> Result<()> + Send + 'b>;
-type Deferred = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
+type Deferred = Box<dyn FnOnce(&Core) -> Result<()> + Send>;
 
 /// A flow's hold on the world. `Send`, not `Sync`: a branch of [`Context::join`]
 /// gets its own, and one that takes its parent's does not compile.
@@ -42,17 +42,16 @@ pub struct Context {
     prefix: String,
     next: Cell<u32>,
     deferred: RefCell<Vec<Deferred>>,
-    at_the_end: bool,
 }
 
 impl Context {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self::at(core, String::new(), false)
+        Self::at(core, String::new())
     }
 
-    fn at(core: Arc<Core>, prefix: String, at_the_end: bool) -> Self {
+    fn at(core: Arc<Core>, prefix: String) -> Self {
         let (next, deferred) = (Cell::new(0), RefCell::default());
-        Self { core, prefix, next, deferred, at_the_end }
+        Self { core, prefix, next, deferred }
     }
 
     /// The next place at this level. Places come from the position in the flow,
@@ -63,7 +62,7 @@ impl Context {
     }
 
     fn child(&self, place: &str) -> Self {
-        Self::at(Arc::clone(&self.core), format!("{place}."), self.at_the_end)
+        Self::at(Arc::clone(&self.core), format!("{place}."))
     }
 
     /// Runs a step and gives its answer.
@@ -71,7 +70,7 @@ impl Context {
     /// # Errors
     /// When the step fails, is blocked by something missing, or is cancelled.
     pub fn run<S: Step>(&self, step: S) -> Result<S::Output> {
-        self.core.run(&self.place(), &step, self.at_the_end)
+        self.core.run(&self.place(), &step, false)
     }
 
     /// Asks a question whose answer is needed to make the plan. It is answered
@@ -179,9 +178,9 @@ impl Context {
     pub fn group<T>(&self, name: &str, steps: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         let inner = self.child(&self.place());
         self.core.open_group(name);
-        let result = inner.finish(steps(&inner));
+        let ended = run_branch(&inner, steps);
         self.core.close();
-        result
+        ended.unwrap_or_else(|payload| panic::resume_unwind(payload))
     }
 
     /// Says that a part of the flow is left out, and why.
@@ -195,9 +194,12 @@ impl Context {
     }
 
     /// Runs this step when the flow, branch or group ends, however it ends, and
-    /// after a cancellation too, with a short time limit of its own.
+    /// after a cancellation too, with a short time limit of its own. Its place is
+    /// here, so that it is the same wherever the flow ends.
     pub fn finally<S: Step + 'static>(&self, step: S) {
-        self.deferred.borrow_mut().push(Box::new(move |cx| cx.run(step).map(drop)));
+        let place = self.place();
+        let run = move |core: &Core| core.run(&place, &step, true).map(drop);
+        self.deferred.borrow_mut().push(Box::new(run));
     }
 
     /// Runs what [`Context::finally`] has put off, the last one first.
@@ -206,10 +208,7 @@ impl Context {
         let mut result = result;
         let deferred: Vec<Deferred> = self.deferred.borrow_mut().drain(..).rev().collect();
         for step in deferred {
-            let inner = Self::at(Arc::clone(&self.core), self.prefix.clone(), true);
-            inner.next.set(self.next.get());
-            failures.extend(step(&inner).err());
-            self.next.set(inner.next.get());
+            failures.extend(step(&self.core).err());
         }
         if !failures.is_empty() {
             if let Err(error) = result {
@@ -249,7 +248,7 @@ impl Context {
         for result in ended {
             match result {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => failures.push(error),
+                Ok(Err(error)) => failures.extend(error.into_failures()),
                 Err(payload) => panicked = panicked.or(Some(payload)),
             }
         }
@@ -275,8 +274,11 @@ fn into<'b, T: Send>(
     })
 }
 
-/// Runs one branch; a panic cancels the others at once and is handed on.
-fn run_branch(cx: &Context, branch: Branch<'_>) -> thread::Result<Result<()>> {
+/// Runs one branch or group; a panic cancels the others at once and is handed on.
+fn run_branch<T>(
+    cx: &Context,
+    branch: impl FnOnce(&Context) -> Result<T>,
+) -> thread::Result<Result<T>> {
     let ended = panic::catch_unwind(AssertUnwindSafe(|| branch(cx)));
     match ended {
         Ok(result) => Ok(cx.finish(result)),

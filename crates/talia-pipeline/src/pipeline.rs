@@ -23,8 +23,8 @@ use crate::{
     preflight::{self, Requirement},
     process::{self, Cancel, RUN_MARK, RunMark, Supervisor},
     report::Report,
-    runner::{Core, Fake, Limits, Progress, Recorder, Runner, Shell, Slots, told},
-    secret::{Secret, Secrets},
+    runner::{Core, Fake, Limits, Progress, Recorder, Runner, Shell, Slots, masked, told},
+    secret::{Masker, Secret, Secrets},
     state::State,
     world::World,
 };
@@ -98,6 +98,7 @@ impl Pipeline {
                 step: Duration::from_secs(30 * 60),
                 grace: Duration::from_secs(5),
                 finally: Duration::from_secs(2),
+                at_most: None,
             },
             timeout: None,
             reports: Vec::new(),
@@ -236,6 +237,7 @@ impl Pipeline {
             missing: BTreeMap::new(),
             progress: Mutex::default(),
             timed_out: Mutex::default(),
+            cleaned_by: Mutex::default(),
         }
     }
 
@@ -337,7 +339,9 @@ impl Pipeline {
                 let exit_code = self.exit_code_of(Some(&error));
                 let finished =
                     self.finished_event(&Progress::default(), &[], began, Some(&error), exit_code);
-                drop(events.send(finished));
+                // There is no shell yet to mask what went wrong before it.
+                let masker = Masker::new(self.secrets.values());
+                drop(events.send(masked(finished, &masker)));
                 return Finished { result: Err(error), exit_code };
             }
         };
@@ -383,7 +387,10 @@ impl Pipeline {
             Err(payload) => panic::resume_unwind(payload),
         };
         if let Some(error) = core.timed_out() {
-            result = Err(error);
+            // What failed by itself before the time was over is told as well.
+            let others = result.err().map(Error::into_failures).unwrap_or_default();
+            let others = others.into_iter().filter(|e| e.kind() != ErrorKind::Interrupted);
+            result = Err(Error::all(std::iter::once(error).chain(others).collect()));
         }
         let error = result.as_ref().err();
         let exit_code = self.exit_code_of(error);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     command_line::{CommandLine, Effect, Leaves},
     hole,
+    parse::visible,
     preflight::Requirement,
     step::Touches,
 };
@@ -189,7 +190,8 @@ impl fmt::Display for Plan {
             writeln!(f, "\nlooked up for this plan")?;
             let mut told = Vec::new();
             for planned in observations {
-                let answer = planned.answer.as_deref().unwrap_or("no answer");
+                // A program has said this: it must not move the cursor.
+                let answer = visible(planned.answer.as_deref().unwrap_or("no answer"));
                 let line = format!("  {}: {answer}", planned.label);
                 if !told.contains(&line) {
                     writeln!(f, "{line}")?;

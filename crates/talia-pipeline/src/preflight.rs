@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     command_line::CommandLine,
     error::ErrorKind,
+    parse::visible,
     plan::{Node, Planned},
     process::Cancel,
     runner::{Limits, Shell},
@@ -77,10 +78,12 @@ impl Requirement {
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A program has said these: they must not move the cursor.
         let Some(problem) = &self.problem else {
-            return write!(f, "✓ {} {}", self.name, self.found.as_deref().unwrap_or_default());
+            let found = visible(self.found.as_deref().unwrap_or_default());
+            return write!(f, "✓ {} {found}", self.name);
         };
-        write!(f, "✗ {}: {problem}", self.name)?;
+        write!(f, "✗ {}: {}", self.name, visible(problem))?;
         if let Some(install) = &self.install {
             write!(f, "; `{install}`")?;
         }
@@ -127,6 +130,13 @@ pub(crate) fn check(
         }
     }
     requirements
+}
+
+/// Whether only the runner can tell where the program is: the command has a `PATH`
+/// of its own, or names a path that begins at its folder.
+pub(crate) fn is_looked_up_at_its_start(line: &CommandLine) -> bool {
+    let program = line.program();
+    line.environment().contains_key("PATH") || program.contains('/') && !program.starts_with('/')
 }
 
 /// The reasons that block a step, by the name of what it needs.
@@ -177,7 +187,7 @@ impl Needs {
             // A path is what the flow itself has made, now or at an earlier run.
             let is_made = path.is_absolute()
                 && (path.is_file() || self.provided.iter().any(|made| path.starts_with(made)));
-            if !is_made {
+            if !is_made && !is_looked_up_at_its_start(line) {
                 self.need(program.to_owned());
             }
             line.required_tools().iter().cloned().for_each(|tool| self.need(tool));

@@ -127,7 +127,8 @@ impl State {
         let mut runs: Vec<Utf8PathBuf> =
             entries.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
         runs.sort();
-        for old in &runs[..runs.len().saturating_sub(KEPT_RUNS)] {
+        // The run that is about to begin is one of those that are kept.
+        for old in &runs[..runs.len().saturating_sub(KEPT_RUNS - 1)] {
             // A log that cannot be removed costs disk, nothing else.
             drop(fs::remove_dir_all(old));
         }

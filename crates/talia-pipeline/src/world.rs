@@ -180,7 +180,7 @@ impl World {
 }
 
 /// What a shell searches when `PATH` is not set.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// Looks a program up along `path`, relative entries from `directory`.
 pub(crate) fn find_program(program: &str, path: &str, directory: &Utf8Path) -> Option<Utf8PathBuf> {

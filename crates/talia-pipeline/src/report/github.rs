@@ -1,7 +1,8 @@
 //! GitHub Actions: a group for each step, annotations, a job summary.
 
 use std::{
-    fs::{self, File},
+    collections::{BTreeMap, VecDeque},
+    fs::File,
     io::Write as _,
 };
 
@@ -21,7 +22,7 @@ use super::{
 
 /// GitHub drops a job summary near 1 MiB whole; stay well below.
 const SUMMARY_BYTES: usize = 900 * 1024;
-/// How much of a step's log is repeated in its group, the end of it.
+/// How much of what a step says is shown in its group, the end of it.
 const GROUP_BYTES: usize = 256 * 1024;
 /// GitHub shows ten annotations of a kind for a step.
 const ANNOTATIONS: usize = 10;
@@ -33,6 +34,24 @@ pub struct GitHub {
     prefix: String,
     closing: Closing,
     rows: Vec<String>,
+    said: BTreeMap<String, Said>,
+}
+
+/// The end of what a step has said so far.
+#[derive(Default)]
+struct Said {
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Said {
+    fn add(&mut self, line: &str) {
+        self.bytes += line.len() + 1;
+        self.lines.push_back(line.to_owned());
+        while self.bytes > GROUP_BYTES {
+            self.bytes -= self.lines.pop_front().map_or(self.bytes, |line| line.len() + 1);
+        }
+    }
 }
 
 impl GitHub {
@@ -40,7 +59,8 @@ impl GitHub {
     /// the project's folder within the repository, for annotations.
     pub fn new(console: Console, summary: Option<Utf8PathBuf>, prefix: &str) -> Self {
         let prefix = prefix.trim_end_matches('/').to_owned();
-        Self { console, summary, prefix, closing: Closing::new(), rows: Vec::new() }
+        let (closing, rows, said) = (Closing::new(), Vec::new(), BTreeMap::new());
+        Self { console, summary, prefix, closing, rows, said }
     }
 
     /// Prints text that is not ours, so that it cannot command the workflow.
@@ -92,7 +112,7 @@ impl GitHub {
         // A fence longer than any inside keeps the text from closing it.
         page.push_str(&format!(
             "\n~~~~~~~~text\n{}~~~~~~~~\n",
-            closing.replace("~~~~~~~~", "~~~~~~~")
+            closing.replace("~~~~~~~~", "~~~~~~~ ")
         ));
         let mut end = page.len().min(SUMMARY_BYTES);
         while !page.is_char_boundary(end) {
@@ -115,26 +135,27 @@ impl Report for GitHub {
         self.closing.note(event);
         match event {
             Event::FlowStarted { flow, root, .. } => {
-                self.console.print(&format!("{flow} {root}\n"));
+                self.print_safely(&format!("{flow} {root}"));
+            }
+            Event::Output { id, text: said, .. } => {
+                self.said.entry(id.clone()).or_default().add(said);
             }
             Event::Note { text: said } => self.print_safely(&format!("- {said}")),
             Event::Skipped { reason } => self.print_safely(&format!("- left out: {reason}")),
             Event::StepFinished {
+                id,
                 label,
                 outcome,
                 duration_ms,
                 summary,
                 diagnostics,
                 failure,
-                log,
                 ..
             } => {
                 let line = text::step_line(&self.console, label, *outcome, *duration_ms, summary);
                 self.console.print(&format!("::group::{}\n", escape_data(&line)));
-                if let Some(log) = log {
-                    let bytes = fs::read(log).unwrap_or_default();
-                    let from = bytes.len().saturating_sub(GROUP_BYTES);
-                    self.print_safely(&String::from_utf8_lossy(&bytes[from..]));
+                for line in self.said.remove(id).unwrap_or_default().lines {
+                    self.print_safely(&line);
                 }
                 self.console.print("::endgroup::\n");
                 self.annotate(diagnostics);

@@ -28,7 +28,7 @@ impl Report for Plain {
         self.closing.note(event);
         match event {
             Event::FlowStarted { flow, root, .. } => {
-                self.console.print(&format!("{flow} {root}\n"));
+                self.console.print(&format!("{flow} {}\n", text::safe(root.as_str())));
             }
             Event::CommandStarted { id, command, .. } if self.verbose => {
                 self.console.print(&format!("{id} $ {}\n", text::safe(&command.to_string())));

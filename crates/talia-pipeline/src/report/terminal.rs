@@ -114,7 +114,7 @@ impl Report for Terminal {
             Event::FlowStarted { flow, root, steps, .. } => {
                 self.steps = *steps;
                 let title = self.console.paint(Style::Strong, flow);
-                self.settle(&format!("{title} {root}"));
+                self.settle(&format!("{title} {}", text::safe(root.as_str())));
             }
             Event::StepStarted { id, label, .. } => {
                 let running = Running {

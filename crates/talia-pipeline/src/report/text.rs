@@ -80,9 +80,9 @@ pub(super) fn first_line(text: &str) -> String {
 /// One failure: what, where, the last lines, what to do next, the full log.
 pub(super) fn failure(console: &Console, failure: &Failure, log: Option<&str>) -> String {
     let mut text = String::new();
-    let step = failure.step.as_deref().unwrap_or("flow");
+    let step = first_line(failure.step.as_deref().unwrap_or("flow"));
     let title =
-        format!("{} {}", console.paint(Style::Bad, "✗"), console.paint(Style::Strong, step));
+        format!("{} {}", console.paint(Style::Bad, "✗"), console.paint(Style::Strong, &step));
     text.push_str(&format!("{title}: {}\n", safe_block(&failure.message, "  ").trim()));
     // Settings tell the place in the message already, with the line and a caret.
     let told = |finding: &&Diagnostic| !failure.message.contains(&finding.to_string());
@@ -97,7 +97,7 @@ pub(super) fn failure(console: &Console, failure: &Failure, log: Option<&str>) -
         text.push_str(&format!("  {} {}\n", console.paint(Style::Good, "hint:"), safe(hint)));
     }
     if let Some(log) = log {
-        text.push_str(&format!("  full log: {log}\n"));
+        text.push_str(&format!("  full log: {}\n", safe(log)));
     }
     text
 }

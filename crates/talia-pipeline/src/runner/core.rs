@@ -1,6 +1,7 @@
 //! What the contexts of one run share: who answers, who is told, and when to stop.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError, mpsc::SyncSender},
     time::Duration,
@@ -11,11 +12,15 @@ use crate::{
     error::{Error, Result},
     event::{Event, Failure, Outcome},
     plan::{Node, Planned},
+    preflight::is_looked_up_at_its_start,
     process::Cancel,
     step::{Action, Step, Summary},
 };
 
 use super::{Runner, Shell, slots::Slots};
+
+/// The least time between two events about one unfinished line.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Time limits of a run.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +31,8 @@ pub(crate) struct Limits {
     pub(crate) grace: Duration,
     /// All that [`crate::Context::finally`] has put off, after a cancellation.
     pub(crate) finally: Duration,
+    /// No command may take longer, whatever it says itself.
+    pub(crate) at_most: Option<Duration>,
 }
 
 /// Shared by every context of a run.
@@ -41,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) missing: BTreeMap<String, String>,
     pub(crate) progress: Mutex<Progress>,
     pub(crate) timed_out: Mutex<Option<String>>,
+    /// When all that was put off has to be done, once the run is cancelled.
+    pub(crate) cleaned_by: Mutex<Option<Duration>>,
 }
 
 /// What has happened so far.
@@ -187,14 +196,20 @@ impl Core {
         step: &S,
         at_the_end: bool,
     ) -> Result<S::Output> {
-        // What was put off still runs after a cancellation, under its own limit.
-        let fresh = Cancel::new();
-        let cancel = if at_the_end { &fresh } else { &self.cancel };
-        let mut limits = self.limits;
-        if at_the_end && self.cancel.is_cancelled() {
-            limits.step = limits.finally;
-            limits.grace = Duration::ZERO;
+        if !at_the_end {
+            return self.run_under(id, label, step, &self.cancel, self.limits);
         }
+        self.run_put_off(id, label, step)
+    }
+
+    pub(super) fn run_under<S: Step>(
+        &self,
+        id: &str,
+        label: &str,
+        step: &S,
+        cancel: &Cancel,
+        limits: Limits,
+    ) -> Result<S::Output> {
         let Some(_slot) = self.slots.take(|| cancel.is_cancelled()) else {
             return Err(self.cancelled(label));
         };
@@ -213,8 +228,18 @@ impl Core {
             (Some(reason), _) => Err(Error::preflight(reason)),
             (None, Action::Work { work, .. }) => work(),
             (None, Action::Command { line, read }) => {
+                let told_at = Cell::new(None::<Duration>);
                 let tell = |event: Event| {
+                    // Whoever asks what a step said last wants the very last.
                     self.remember_line(&event);
+                    if matches!(event, Event::Progress { .. }) {
+                        let now = self.shell.world().elapsed();
+                        let told = told_at.get();
+                        if told.is_some_and(|at| now.saturating_sub(at) <= PROGRESS_PAUSE) {
+                            return;
+                        }
+                        told_at.set(Some(now));
+                    }
                     self.emit(event);
                 };
                 let answer = self.shell.execute(id, label, &line, cancel, limits, &tell);
@@ -235,7 +260,8 @@ impl Core {
 
     /// Why the command cannot run here, if something that it needs is missing.
     fn missing_for(&self, line: &crate::CommandLine) -> Option<String> {
-        let program = std::iter::once(line.program());
+        let program = Some(line.program()).filter(|_| !is_looked_up_at_its_start(line));
+        let program = program.into_iter();
         let tools = program.chain(line.required_tools().iter().map(String::as_str));
         let reasons: Vec<&str> =
             tools.filter_map(|tool| self.missing.get(tool).map(String::as_str)).collect();

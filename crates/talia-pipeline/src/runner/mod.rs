@@ -2,13 +2,16 @@
 
 mod core;
 mod fake;
+mod masking;
 mod output;
+mod put_off;
 mod recorder;
 mod shell;
 mod slots;
 
 pub(crate) use self::core::{Core, Limits, Progress};
 pub use fake::Fake;
+pub(crate) use masking::masked;
 pub(crate) use recorder::Recorder;
 pub(crate) use shell::{Shell, told};
 pub(crate) use slots::Slots;

@@ -18,10 +18,10 @@ use crate::{
     secret::{Masker, Secrets},
     state::State,
     step::Answer,
-    world::{World, find_program},
+    world::{DEFAULT_PATH, World, find_program},
 };
 
-use super::{core::Limits, output::Output};
+use super::{core::Limits, masking::masked, output::Output};
 
 /// Executes commands. One per run; the recorder uses it for observations.
 pub(crate) struct Shell {
@@ -65,14 +65,7 @@ impl Shell {
 
     /// The same event with every secret masked in every text.
     pub(crate) fn masked(&self, event: Event) -> Event {
-        // Output is masked as bytes already, before it is cut into lines.
-        if self.masker.is_empty() || matches!(event, Event::Output { .. } | Event::Progress { .. })
-        {
-            return event;
-        }
-        let Ok(mut value) = serde_json::to_value(&event) else { return event };
-        mask_value(&mut value, &self.masker);
-        serde_json::from_value(value).unwrap_or(event)
+        masked(event, &self.masker)
     }
 
     /// Whether a secret of this name is known and set.
@@ -82,18 +75,14 @@ impl Shell {
 
     /// Where the full output of a step is written.
     pub(crate) fn log_path(&self, id: &str, label: &str) -> Option<Utf8PathBuf> {
-        let slug: String =
-            label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let path = self.logs.as_ref()?.join(format!("{id}-{slug}.log"));
+        let path = self.logs.as_ref()?.join(log_name(id, label));
         path.exists().then_some(path)
     }
 
     fn open_log(&self, id: &str, label: &str) -> Option<File> {
-        let slug: String =
-            label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let folder = self.logs.as_ref()?;
         fs::create_dir_all(folder).ok()?;
-        let path = folder.join(format!("{id}-{slug}.log"));
+        let path = folder.join(log_name(id, label));
         File::options().create(true).append(true).open(path).ok()
     }
 
@@ -196,23 +185,19 @@ impl Shell {
         }
         let spawn = self.prepare(id, line)?;
         let timeout = line.time_limit().unwrap_or(limits.step);
+        let timeout = limits.at_most.map_or(timeout, |most| most.min(timeout));
         let process_limits = process::Limits::new().timeout(timeout).grace(limits.grace);
         let started = self.world.elapsed();
         let stdout_is_data = line.has_data_on_stdout();
         let mut output =
             Output::new(id, log, &self.masker, line.capture_limit(), stdout_is_data, tell);
-        let mut told_at = Duration::ZERO;
         let mut on_output = |stream: process::Stream, bytes: &[u8]| {
             let stream = match stream {
                 process::Stream::Stdout => Stream::Stdout,
                 process::Stream::Stderr => Stream::Stderr,
             };
             output.take(stream, bytes);
-            let now = self.world.elapsed();
-            if now.saturating_sub(told_at) > Duration::from_millis(100)
-                && let Some(text) = output.unfinished()
-            {
-                told_at = now;
+            if let Some(text) = output.unfinished() {
                 tell(Event::Progress { id: id.to_owned(), text });
             }
         };
@@ -288,7 +273,8 @@ impl Shell {
         let path = environment
             .get(&OsString::from("PATH"))
             .and_then(|path| path.to_str())
-            .unwrap_or_default();
+            .filter(|path| !path.is_empty())
+            .unwrap_or(DEFAULT_PATH);
         let program = find_program(line.program(), path, &directory).ok_or_else(|| {
             if directory.is_dir() {
                 Error::preflight(format!("{} is not there", line.program()))
@@ -318,21 +304,12 @@ impl Shell {
     }
 }
 
-fn mask_value(value: &mut serde_json::Value, masker: &Masker) {
-    match value {
-        serde_json::Value::String(text) => {
-            if let std::borrow::Cow::Owned(clean) = masker.mask(text) {
-                *text = clean;
-            }
-        }
-        serde_json::Value::Array(items) => {
-            items.iter_mut().for_each(|item| mask_value(item, masker));
-        }
-        serde_json::Value::Object(fields) => {
-            fields.values_mut().for_each(|field| mask_value(field, masker));
-        }
-        _ => {}
-    }
+/// A file name for a step's log, whatever the step is called.
+fn log_name(id: &str, label: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    // A file name has 255 bytes at most.
+    let slug: String = label.chars().take(80).map(plain).collect();
+    format!("{id}-{slug}.log")
 }
 
 fn accepted(line: &CommandLine, answer: Answer) -> Result<Answer> {

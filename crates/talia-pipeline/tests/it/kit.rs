@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -14,7 +15,8 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
-    Action, CommandLine, Context, Event, Failure, Outcome, Pipeline, Report, Result, Step, World,
+    Action, CommandLine, Context, Effect, Event, Failure, Outcome, Pipeline, Report, Result, Step,
+    World,
 };
 
 /// How long something may take that a loaded machine delays.
@@ -82,6 +84,21 @@ impl Folder {
         self.0.join(name)
     }
 
+    /// Makes a file inside.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Utf8PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Makes a program inside.
+    pub(crate) fn program(&self, name: &str, content: &str) -> Utf8PathBuf {
+        let path = self.write(name, content);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
     /// What a file inside says; nothing where there is none.
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.0.join(name)).unwrap_or_default()
@@ -116,6 +133,11 @@ impl Run {
     pub(crate) fn with(mut self, change: impl FnOnce(CommandLine) -> CommandLine) -> Self {
         self.line = change(self.line);
         self
+    }
+
+    /// Says that it changes nothing.
+    pub(crate) fn reads(self) -> Self {
+        self.with(|line| line.effect(Effect::Read))
     }
 }
 
@@ -194,6 +216,11 @@ impl Events {
         self.timed().into_iter().map(|(_, event)| event).collect()
     }
 
+    /// All of them as JSON lines.
+    pub(crate) fn json(&self) -> String {
+        self.all().iter().map(|event| event.to_json() + "\n").collect()
+    }
+
     /// How every step ended, by its label.
     pub(crate) fn outcomes(&self) -> BTreeMap<String, Outcome> {
         let ended = |event| match event {
@@ -203,6 +230,16 @@ impl Events {
         self.all().into_iter().filter_map(ended).collect()
     }
 
+    /// The full log of the step of this name.
+    #[track_caller]
+    pub(crate) fn log(&self, step: &str) -> Utf8PathBuf {
+        let log = |event| match event {
+            Event::StepFinished { label, log, .. } if label == step => log,
+            _ => None,
+        };
+        self.all().into_iter().find_map(log).expect("the step has a log")
+    }
+
     /// The labels of the steps that began, in the order in which they did.
     pub(crate) fn began(&self) -> Vec<String> {
         let began = |event| match event {
@@ -210,6 +247,15 @@ impl Events {
             _ => None,
         };
         self.all().into_iter().filter_map(began).collect()
+    }
+
+    /// Every line that a command said.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let said = |event| match event {
+            Event::Output { text, .. } => Some(text),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(said).collect()
     }
 
     /// The last event, which every run must have, once.

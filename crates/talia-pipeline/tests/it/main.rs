@@ -3,8 +3,24 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod kit;
+mod scenario;
 
+mod cancel;
+mod environment;
+mod events;
 mod exit_codes;
+mod finally;
+mod github;
+mod memory;
+mod output;
+mod plan;
+mod preflight;
 mod process;
+mod quoting;
 mod retries;
+mod secrets;
 mod side_by_side;
+mod signals;
+mod state;
+mod tidy;
+mod xshell;

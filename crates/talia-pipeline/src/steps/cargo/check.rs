@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn cargo_clippy_hostile() {
+        check("cargo_clippy__hostile", &CargoClippy::new("/srv/it's a\n$app"));
+    }
+
+    #[test]
+    fn cargo_doc_hostile() {
+        check("cargo_doc__hostile", &CargoDoc::new("/srv/it's a\n$app"));
+    }
+
+    #[test]
     fn cargo_doc_minimal() {
         check("cargo_doc__minimal", &CargoDoc::new("/srv/tool"));
     }

@@ -218,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn changed_lines_from_a_commit() {
+        check("changed_lines__from_a_commit", &ChangedLines::new("/srv/app", "0f1e2d3c"));
+    }
+
+    #[test]
+    fn is_shallow_hostile() {
+        check("is_shallow__hostile", &IsShallow::new("/srv/it's a\n$app"));
+    }
+
+    #[test]
+    fn repository_root_hostile() {
+        check("repository_root__hostile", &RepositoryRoot::new("/srv/it's a\n$app"));
+    }
+
+    #[test]
+    fn tracked_files_hostile() {
+        check("tracked_files__hostile", &TrackedFiles::new("/srv/it's a\n$app"));
+    }
+
+    #[test]
     fn is_shallow_minimal() {
         check("is_shallow__minimal", &IsShallow::new("/srv/app"));
     }

@@ -171,6 +171,11 @@ mod tests {
     }
 
     #[test]
+    fn archive_sources_hostile() {
+        check("archive_sources__hostile", &ArchiveSources::new("book'worm\n$x"));
+    }
+
+    #[test]
     fn the_first_network_address_counts() {
         let answer =
             Answer::new(0, "file:/srv/d\nhttps://archive.example/debian/\nhttp://b/\n", "");
