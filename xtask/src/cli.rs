@@ -138,6 +138,8 @@ pub(crate) fn number(name: &'static str, value: &'static str, help: &'static str
         .long(name)
         .value_name(value)
         .value_parser(value_parser!(u32).range(1..=1_000_000))
+        // So that the message about `-1` names this argument.
+        .allow_negative_numbers(true)
         .help(help)
 }
 

@@ -1,7 +1,12 @@
 //! `cargo xtask selftest`.
 
 use clap::{ArgMatches, Command};
-use talia_pipeline::{Context, ExitCode, Result, World, flows, report::console};
+use talia_pipeline::{
+    Context, ExitCode, Result, World,
+    flows::{self, install::BASE_IMAGE},
+    preflight,
+    report::console,
+};
 
 use crate::{
     cli,
@@ -12,7 +17,10 @@ pub(crate) fn command() -> Command {
     Command::new("selftest")
         .about("Check this workspace itself: format, lints, tests, documentation")
         .arg(cli::install())
-        .arg(cli::flag("fast", "Leave out the documentation and its tests"))
+        .arg(cli::flag(
+            "fast",
+            "Leave out the documentation, its tests, and the tests with real tools",
+        ))
         .arg(cli::plan())
         .arg(cli::number("timeout", "SECONDS", "End the whole run after this time"))
         .arg(cli::no_color())
@@ -28,7 +36,9 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         let pipeline = session.pipeline("selftest", matches, false)?;
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
     }
-    if let Some(code) = session.install(matches, &["git", "python3", "python3-venv"])? {
+    if let Some(code) =
+        session.install(matches, &[preflight::TOOLS, &["strace", BASE_IMAGE]].concat())?
+    {
         return Ok(code);
     }
     let pipeline = session.pipeline("selftest", matches, true)?;

@@ -9,6 +9,7 @@ use talia_pipeline::{
     flows::install::{Machine, install},
     process::Cancel,
     project::FindProjects,
+    quote::quote,
     report::{Console, GitHub, JsonLines, Plain, Terminal, console},
     secret::{Masker, Secret},
     settings::Settings,
@@ -140,7 +141,12 @@ impl Session {
     /// The backend's folder: the settings name it, or it is the one project found.
     pub(crate) fn backend(&self, cx: &Context) -> Result<Utf8PathBuf> {
         if let Some(root) = &self.settings.backend.root {
-            return Ok(self.root.join(root));
+            let folder = self.root.join(root);
+            if !folder.is_dir() {
+                return Err(Error::usage(format!("the backend's folder {folder} does not exist"))
+                    .hint(format!("correct `backend.root` in {}", Settings::PATH)));
+            }
+            return Ok(folder);
         }
         let found = cx.observe(FindProjects::new(&self.root))?;
         match found.as_slice() {
@@ -153,8 +159,10 @@ impl Session {
             [] => Err(Error::usage(format!("no Python project was found below {}", self.root))
                 .hint("name its folder with `--root DIR`")),
             several => {
-                let list: Vec<String> =
-                    several.iter().map(|path| format!("  --root {path}")).collect();
+                let list: Vec<String> = several
+                    .iter()
+                    .map(|path| format!("  --root {}", quote(path.as_str())))
+                    .collect();
                 Err(Error::usage(format!("{} projects were found", several.len()))
                     .hint(format!("choose one:\n{}", list.join("\n"))))
             }

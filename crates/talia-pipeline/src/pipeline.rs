@@ -382,6 +382,13 @@ impl Pipeline {
         for survivor in shell.supervisor().finish(Duration::from_secs(1)) {
             core.emit(Event::Note { text: format!("left behind: {}", told(&survivor)) });
         }
+        let masker = Masker::new(self.secrets.values());
+        if let Some(state) = self.state.as_ref().filter(|_| !masker.is_empty())
+            && let Err(error) = state.mask(&masker)
+        {
+            let text = format!("reports in {} may hold a secret: {error}", state.dir());
+            core.emit(Event::Note { text });
+        }
         let mut result = match result {
             Ok(result) => result,
             Err(payload) => panic::resume_unwind(payload),

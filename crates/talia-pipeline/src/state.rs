@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Seek as _, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::{
     error::{Error, Result},
     files,
+    secret::Masker,
 };
 
 /// How many runs keep their logs.
@@ -89,7 +90,7 @@ impl State {
     /// Refused when another run holds it, naming that run's process; a step
     /// error when the folder cannot be written.
     pub fn lock(&self) -> Result<StateLock> {
-        let cannot = |cause: std::io::Error| {
+        let cannot = |cause: io::Error| {
             Error::step(format!("the state folder {} cannot be written", self.dir))
                 .caused_by(cause)
                 .hint("free some disk, or set CARGO_TARGET_DIR to a folder that can be written")
@@ -121,6 +122,31 @@ impl State {
         Ok(StateLock { _file: file })
     }
 
+    /// Masks what tools themselves have written: reports and caches, byte code left
+    /// out. A test's failure may quote a secret.
+    ///
+    /// # Errors
+    /// Whatever the file system says; files that came before are masked.
+    pub(crate) fn mask(&self, masker: &Masker) -> io::Result<()> {
+        let mut open = vec![self.dir.join("reports"), self.dir.join("cache")];
+        while let Some(folder) = open.pop() {
+            let entries = match folder.read_dir_utf8() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() && entry.file_name() != "pycache" {
+                    open.push(entry.into_path());
+                } else if kind.is_file() {
+                    mask_file(entry.path(), masker)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the logs of all but the last runs. Names sort by time.
     pub fn prune_logs(&self) {
         let Ok(entries) = self.dir.join("logs").read_dir_utf8() else { return };
@@ -133,4 +159,31 @@ impl State {
             drop(fs::remove_dir_all(old));
         }
     }
+}
+
+/// Puts a masked copy in the place of a file, in bounded memory.
+fn mask_file(path: &Utf8Path, masker: &Masker) -> io::Result<()> {
+    let partial = path.with_file_name(format!(".masked.{}.partial", std::process::id()));
+    let copy = || {
+        let (mut from, mut to) = (File::open(path)?, File::create(&partial)?);
+        let (mut mask, mut clean) = (masker.stream(), Vec::new());
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            let count = from.read(&mut chunk)?;
+            if count == 0 {
+                break;
+            }
+            mask.push(&chunk[..count], &mut clean);
+            to.write_all(&clean)?;
+            clean.clear();
+        }
+        mask.finish(&mut clean);
+        to.write_all(&clean)?;
+        fs::rename(&partial, path)
+    };
+    let copied = copy();
+    if copied.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    copied
 }

@@ -65,7 +65,11 @@ pub fn image(
     build = match cx.probe(RevisionOf::new(&project.root))? {
         Some(revision) => labelled(cx, build, project, &name, &revision)?,
         None => {
-            cx.note("this is no git repository with a commit, so the image names no revision");
+            cx.note(if cx.find_program("git").is_some() {
+                "this is no git repository with a commit, so the image names no revision"
+            } else {
+                "git is not installed, so the image names no revision"
+            });
             build.tag(format!("{name}:dev"))
         }
     };

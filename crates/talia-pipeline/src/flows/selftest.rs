@@ -15,7 +15,8 @@ pub struct SelftestReport {
     pub tests: Vec<(&'static str, TestCounts)>,
 }
 
-/// Checks the workspace at `root`. `fast` leaves out the documentation and its tests.
+/// Checks the workspace at `root`. `fast` leaves out the
+/// documentation, its tests, and the tests with real tools.
 ///
 /// One after the other: cargo's own lock would make them wait for each other.
 ///
@@ -26,10 +27,11 @@ pub fn selftest(cx: &Context, root: &Utf8Path, fast: bool) -> Result<SelftestRep
     cx.run(CargoClippy::new(root))?;
     let mut kinds: Vec<(&'static str, Vec<&'static str>)> = vec![
         ("unit and snapshot tests", vec!["--lib", "--bins"]),
-        ("runner tests", vec!["--test", "it"]),
+        ("runner, flow and tidy tests", vec!["--test", "it"]),
     ];
     if !fast {
         kinds.push(("documentation tests", vec!["--doc"]));
+        kinds.push(("real-tool tests", vec!["--test", "real"]));
     }
     let mut report = SelftestReport::default();
     let mut failures = Vec::new();

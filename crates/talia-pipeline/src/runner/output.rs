@@ -76,6 +76,19 @@ impl<'a> Output<'a> {
             .map(|side| readable(&side.line, &self.masker))
     }
 
+    /// The last thing it said: the unfinished line, else the last whole one.
+    pub(super) fn last_said(&self) -> Option<String> {
+        self.unfinished().or_else(|| {
+            [&self.stdout, &self.stderr].into_iter().filter(|side| side.shown).find_map(|side| {
+                let mut end: Vec<u8> = side.kept.iter().rev().take(LINE_BYTES).copied().collect();
+                end.reverse();
+                let last =
+                    end.split(|&byte| byte == b'\n').rfind(|line| !line.trim_ascii().is_empty());
+                last.map(|line| readable(line, &self.masker))
+            })
+        })
+    }
+
     /// Ends both streams; gives what was kept, and whether something was not.
     pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u8>, bool) {
         for side in [&mut self.stdout, &mut self.stderr] {

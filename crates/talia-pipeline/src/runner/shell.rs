@@ -191,7 +191,13 @@ impl Shell {
         let stdout_is_data = line.has_data_on_stdout();
         let mut output =
             Output::new(id, log, &self.masker, line.capture_limit(), stdout_is_data, tell);
+        let mut said_in_time = None;
         let mut on_output = |stream: process::Stream, bytes: &[u8]| {
+            // What comes after the time limit is what the command says of being
+            // interrupted; what it was doing is what it said before.
+            if said_in_time.is_none() && self.world.elapsed().saturating_sub(started) >= timeout {
+                said_in_time = output.last_said();
+            }
             let stream = match stream {
                 process::Stream::Stdout => Stream::Stdout,
                 process::Stream::Stderr => Stream::Stderr,
@@ -202,7 +208,7 @@ impl Shell {
             }
         };
         let ended = self.supervisor.run(spawn, process_limits, cancel, &mut on_output);
-        let last = output.unfinished();
+        let last = said_in_time.or_else(|| output.last_said());
         let (stdout, stderr, truncated) = output.finish();
         let answer = |exit| {
             Answer::new(exit, stdout, stderr)
@@ -229,7 +235,7 @@ impl Shell {
             }
             Ended::TimedOut => {
                 let answer = answer(124);
-                let said = last.or_else(|| answer.last_lines(1).pop()).unwrap_or_default();
+                let said = last.unwrap_or_default();
                 let mut message =
                     format!("{} took longer than {}", line.program(), seconds(timeout));
                 if !said.trim().is_empty() {

@@ -15,6 +15,8 @@ pub(crate) fn scenario(name: &str, argument: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["scenario::helper", "--exact", "--nocapture", "--test-threads=1"]);
     command.env(SCENARIO, name).env(ARGUMENT, argument).stdin(Stdio::null());
+    // The tests may themselves run in a step, and what a live run has started is spared.
+    command.env_remove(talia_pipeline::process::RUN_MARK);
     command
 }
 

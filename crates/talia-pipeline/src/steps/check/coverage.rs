@@ -5,7 +5,7 @@ use std::{fs::File, io::BufReader};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
-    coverage::{Changed, Gate, Rate, Table},
+    coverage::{Changed, Gate, Rate, Table, Violation},
     diagnostic::Diagnostic,
     error::{Error, Result},
     parse::{
@@ -104,7 +104,9 @@ impl CoverageGate {
             return Ok(judged);
         }
         let findings = violations.iter().map(|violation| {
-            let finding = Diagnostic::error(violation.to_string());
+            // The finding names the file itself.
+            let bare = Violation { file: None, ..violation.clone() };
+            let finding = Diagnostic::error(bare.to_string());
             match &violation.file {
                 Some(file) => finding.file(file.clone()),
                 None => finding,

@@ -187,7 +187,10 @@ impl Pytest {
 
     fn failed(&self, exit: PytestExit, report: &TestReport, answer: &Answer) -> Error {
         let diagnostics = report.diagnostics();
-        let message = if diagnostics.is_empty() || report.is_success() {
+        let message = if exit == PytestExit::Failed && report.is_success() && report.total() > 0 {
+            // Such as a threshold that the project sets for pytest-cov.
+            "no test failed, and yet pytest did".to_owned()
+        } else if diagnostics.is_empty() || report.is_success() {
             exit.to_string()
         } else {
             counts(report)
@@ -198,7 +201,11 @@ impl Pytest {
             _ => error,
         };
         if diagnostics.is_empty() {
-            error.tail(answer.last_lines(20))
+            // pytest speaks on standard output; a plugin's warning on the other
+            // stream must not hide it. Usage errors stand on standard error.
+            let said = Answer::new(answer.exit(), answer.stdout_bytes(), "").last_lines(20);
+            let unused = exit == PytestExit::Usage || said.is_empty();
+            error.tail(if unused { answer.last_lines(20) } else { said })
         } else {
             error.diagnostics(diagnostics).tail(details(report))
         }

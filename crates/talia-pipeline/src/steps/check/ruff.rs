@@ -145,9 +145,18 @@ impl Step for RuffFormat {
             );
             match (answer.exit(), findings.is_empty()) {
                 (0, true) => Ok(report.already_formatted),
-                (_, false) => Err(Error::step(format!("{unformatted} files are not formatted"))
-                    .diagnostics(findings)
-                    .hint("`ruff format` formats them")),
+                // Such as a syntax error, which `ruff format` does not mend.
+                (_, false) if unformatted == 0 => {
+                    Err(Error::step(format!("{} cannot be read", files(findings.len())))
+                        .diagnostics(findings))
+                }
+                (_, false) => {
+                    let count = files(unformatted);
+                    let verb = if unformatted == 1 { "is" } else { "are" };
+                    Err(Error::step(format!("{count} {verb} not formatted"))
+                        .diagnostics(findings)
+                        .hint("`ruff format` formats what it can read"))
+                }
                 (exit, true) => {
                     Err(Error::step(format!("ruff ended with exit {exit}"))
                         .tail(answer.last_lines(10)))
@@ -171,6 +180,10 @@ impl Step for RuffFormat {
             None => "formatted".to_owned(),
         })
     }
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 fn command(ruff: &str, what: &str, root: &Utf8Path, cache: &Utf8Path) -> CommandLine {

@@ -222,8 +222,15 @@ impl ImageBuild {
                 cached: build.cached,
             });
         }
-        let reason = build.failure.clone().unwrap_or_else(|| "the build failed".to_owned());
         let shown = self.shown_dockerfile.as_ref().unwrap_or(&self.dockerfile);
+        if !self.dockerfile.exists() {
+            return Err(Error::usage(format!(
+                "there is no {shown}: {} does not exist",
+                self.dockerfile
+            ))
+            .hint("add it, or name another one with `backend.image.dockerfile`"));
+        }
+        let reason = build.failure.clone().unwrap_or_else(|| "the build failed".to_owned());
         let text = fs::read_to_string(&self.dockerfile).unwrap_or_default();
         let mut finding = Diagnostic::error(&reason).file(shown.clone());
         if let Some(line) = build.line_in(&text) {

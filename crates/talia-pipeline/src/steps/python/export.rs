@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 use crate::{
     command_line::CommandLine,
+    error::Error,
     step::{Action, Step, Touches},
 };
 
@@ -82,7 +83,15 @@ impl Step for PoetryExport {
         for extra in &self.extras {
             line = line.option("--extras", extra);
         }
-        Action::command(line, |_| Ok(()))
+        Action::command(line, |answer| {
+            // Poetry 1 only warns, ends with 0 and leaves out what the lock lacks.
+            if answer.stderr().contains("poetry.lock is not consistent with pyproject.toml") {
+                return Err(Error::step("poetry.lock does not fit pyproject.toml any more")
+                    .tail(answer.last_lines(1))
+                    .hint("`poetry lock` brings it up to date"));
+            }
+            Ok(())
+        })
     }
 
     fn assume(&self) {}

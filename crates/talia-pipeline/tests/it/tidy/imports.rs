@@ -51,7 +51,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     // The only door out.
     ("process", &["error"]),
     ("signals", &["process", "error"]),
-    ("state", &["files", "error"]),
+    ("state", &["files", "secret", "error"]),
     ("plan", &["command_line", "hole", "parse", "quote", "step", "preflight"]),
     ("preflight", &["parse", "plan", "command_line", "tool", "process", "runner", "error"]),
     (

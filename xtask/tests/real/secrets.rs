@@ -1,0 +1,196 @@
+//! A secret that everything tries to give away is nowhere afterwards.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{
+    project::{Project, ran},
+    support::{edit, need_engine, unique, workspace, write},
+};
+
+const NAME: &str = "TALIA_CANARY";
+/// Of plain letters: pytest keeps a test's name in two encodings at once, which no
+/// masker undoes for others.
+const PLAIN: &str = "TALIA_PLAIN_CANARY";
+
+/// Prints and raises the secret in every spelling, then fails.
+const TEST: &str = r#"
+import base64
+import json
+import os
+import urllib.parse
+
+import pytest
+
+SECRET = os.environ["TALIA_CANARY"]
+
+
+def spellings() -> list[str]:
+    raw = SECRET.encode()
+    return [
+        SECRET,
+        json.dumps({"token": SECRET}),
+        json.dumps(SECRET, ensure_ascii=False),
+        urllib.parse.quote(SECRET),
+        urllib.parse.quote(SECRET, safe="").lower(),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(b"x" + raw).decode(),
+        base64.b64encode(b"xy" + raw + b"z").decode(),
+        repr(SECRET),
+    ]
+
+
+def test_prints_it() -> None:
+    for text in spellings():
+        print(text)
+    os.write(2, SECRET.encode()[:9])
+    os.write(2, SECRET.encode()[9:] + b"\n")
+
+
+def test_asserts_it() -> None:
+    for text in spellings():
+        print(text)
+    assert "" == SECRET, f"expected {SECRET}"
+
+
+@pytest.mark.skip(reason=f"needs {SECRET}")
+def test_needs_it() -> None: ...
+
+
+@pytest.mark.parametrize("token", [os.environ["TALIA_PLAIN_CANARY"]])
+def test_is_named_by_it(token: str) -> None:
+    raise RuntimeError(f"https://user:{urllib.parse.quote(token, safe='')}@db/x")
+"#;
+
+const DOCKERFILE: &str = "\
+ARG BASE_IMAGE=nowhere.invalid/none
+FROM ${BASE_IMAGE}
+RUN --mount=type=secret,id=TALIA_CANARY cat /run/secrets/TALIA_CANARY >&2; exit 1
+";
+
+/// Counts the processes that show one of these texts in their arguments.
+fn watch<T>(texts: &[String], work: impl FnOnce() -> T) -> (T, usize, usize) {
+    let (done, looks, seen) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let result = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for entry in fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+                    // Most entries are no process; processes end.
+                    let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                    let line = String::from_utf8_lossy(&line);
+                    if texts.iter().any(|text| line.contains(text)) {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                looks.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        result
+    });
+    (result, looks.into_inner(), seen.into_inner())
+}
+
+/// Every file below a folder, environments and byte code left out.
+fn files(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        let kind = path.symlink_metadata().unwrap().file_type();
+        if kind.is_dir() && !["env", "tools", "pycache"].contains(&path.file_name().unwrap()) {
+            found.extend(files(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Pieces of the secret as each spelling has them; none may be anywhere.
+fn pieces(secret: &str) -> Vec<String> {
+    let script = "import base64, json, sys, urllib.parse as u; s = sys.stdin.read(); b = s.encode()\n\
+        print(json.dumps(s)[1:-1]); print(u.quote(s)); print(u.quote(s, safe='').lower())\n\
+        print(base64.b64encode(b).decode()[:-4])\n\
+        print(base64.urlsafe_b64encode(b'x' + b).decode()[2:-4])\n\
+        print(base64.b64encode(b'xy' + b + b'z').decode()[3:-4])";
+    let input = crate::support::Temp::new();
+    input.write("secret", secret);
+    let mut python = crate::support::command("python3");
+    python.args(["-c", script]).stdin(fs::File::open(input.path().join("secret")).unwrap());
+    let told = crate::support::said(&mut python);
+    let mut pieces: Vec<String> = told.lines().map(str::to_owned).collect();
+    pieces.push(secret.to_owned());
+    // What is left where only the special characters are spelt another way.
+    pieces.push(secret.split('/').next().unwrap().to_owned());
+    pieces
+}
+
+#[test]
+fn a_secret_is_in_no_output_report_log_or_argument() {
+    need_engine();
+    // Letters first, so that a part of it is recognised in every spelling.
+    let secret = format!("canary{}/\"p&w<é+ü 7", unique().replace('-', "x"));
+    let plain = format!("plain/{}", unique());
+    let mut pieces = pieces(&secret);
+    pieces.push(plain.clone());
+    let project = Project::with_environment();
+    edit(
+        &project.settings(),
+        "#names = [\"DATABASE_URL\", \"TWILIO_AUTH_TOKEN\"]",
+        "names = [\"TALIA_CANARY\", \"TALIA_PLAIN_CANARY\"]",
+    );
+    let old = "#build_secrets = [\"TWILIO_AUTH_TOKEN\"]";
+    edit(&project.settings(), old, "build_secrets = [\"TALIA_CANARY\"]");
+    write(&project.backend("tests/test_canary.py"), TEST);
+    write(&project.backend("Dockerfile"), DOCKERFILE);
+    let report = project.target().join("events.jsonl");
+    let summary = project.target().join("summary.md");
+    let artifacts = project.target().join("artifacts");
+    let args = [
+        "ci",
+        "test",
+        "image",
+        "-v",
+        "--report",
+        report.as_str(),
+        "--artifacts",
+        artifacts.as_str(),
+    ];
+    let mut told = String::new();
+    for on_github in [false, true] {
+        let mut xtask = project.xtask(&args);
+        xtask.env(NAME, &secret).env(PLAIN, &plain);
+        if on_github {
+            xtask.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", summary.as_str());
+        }
+        let (ran, looks, seen) = watch(&pieces, || ran(&mut xtask));
+        ran.expect(1, &["test_canary.py", "Dockerfile:3: ", "***"]);
+        assert!(looks > 20, "{looks}");
+        assert_eq!(seen, 0, "in the arguments of a process");
+        told.push_str(&ran.stdout);
+        told.push_str(&ran.stderr);
+    }
+    for piece in &pieces {
+        assert!(!told.contains(piece.as_str()), "{piece} in\n{told}");
+    }
+    // Logs, reports, caches, the report file, the job's summary, what is kept.
+    let all = files(project.target());
+    for name in ["events.jsonl", "summary.md", "artifacts/junit.xml", "reports/junit.xml", ".log"] {
+        assert!(all.iter().any(|file| file.as_str().ends_with(name)), "no {name}: {all:#?}");
+    }
+    for file in all {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        for piece in &pieces {
+            assert!(!text.contains(piece.as_str()), "{piece} in {file}");
+        }
+    }
+    assert!(workspace().is_dir());
+}
