@@ -1,4 +1,61 @@
-//! talia-pipeline
+//! A CI/CD pipeline that is an ordinary Rust function, and whose plan is that same
+//! function run without effects: what you read, what you test and what runs are
+//! one thing.
+//!
+//! # A flow in three steps
+//!
+//! 1. A [`Step`] is one action: it renders a [`CommandLine`] and reads its answer
+//!    into a type. Many are in [`steps`]; one of your own is a struct and an `impl`.
+//! 2. A flow is a function over a [`Context`]: `cx.run(step)?`, values passed from
+//!    one step to the next, `cx.join(a, b)` where two things may happen side by
+//!    side. Ordinary `if` and `?` are the control flow.
+//! 3. A [`Pipeline`] records the flow as a [`Plan`], looks up what it needs, or
+//!    runs it and tells every [`Report`] what happens.
+//!
+//! ```
+//! use talia_pipeline::{Action, CommandLine, Context, Effect, Pipeline, Result, Step, World};
+//!
+//! /// `uname -s`: the kernel's name.
+//! struct Kernel;
+//!
+//! impl Step for Kernel {
+//!     type Output = String;
+//!     fn label(&self) -> String {
+//!         "kernel".into()
+//!     }
+//!     fn action(&self) -> Action<'_, String> {
+//!         let line = CommandLine::new("uname").arg("-s").effect(Effect::Read);
+//!         Action::command(line, |answer| Ok(answer.stdout().trim().to_owned()))
+//!     }
+//!     fn assume(&self) -> String {
+//!         "Linux".into()
+//!     }
+//! }
+//!
+//! fn flow(cx: &Context) -> Result<String> {
+//!     cx.run(Kernel)
+//! }
+//!
+//! let mut pipeline = Pipeline::new("hello", "/", World::real()?);
+//! let plan = pipeline.plan(flow)?;
+//! assert_eq!(plan.steps()[0].shell.as_deref(), Some("uname -s"));
+//!
+//! let finished = pipeline.run(flow);
+//! assert!(!finished.result?.is_empty());
+//! # Ok::<(), talia_pipeline::Error>(())
+//! ```
+//!
+//! # The modules in reading order
+//!
+//! * [`command_line`], [`step`], [`context`], [`plan`]: the nouns. [`hole`] is a value
+//!   that only a run can know, [`quote`] the text that a shell reads.
+//! * [`pipeline`], [`preflight`], [`runner`], [`process`], [`signals`]: how a flow is
+//!   recorded, prepared, answered, and ended.
+//! * [`event`], [`report`]: what happens, and who tells it.
+//! * [`steps`], [`flows`], [`project`], [`settings`]: what is done with all that.
+//! * [`parse`], [`coverage`]: what tools write, read into types.
+//! * [`secret`], [`error`], [`exit_code`], [`diagnostic`], [`state`], [`world`],
+//!   [`files`], [`pins`]: what the others stand on.
 
 pub mod command_line;
 pub mod context;

@@ -78,7 +78,7 @@ impl Terminal {
         let spin = SPINNER[usize::try_from(now / 100).unwrap_or(0) % SPINNER.len()];
         for running in self.running.values() {
             let took = text::duration(u64::try_from(now - running.since).unwrap_or(0));
-            let line = format!("{spin} {} {took:>12}  ", text::pad(&running.label, 28));
+            let line = format!("{spin} {} {took:>12}  ", text::name(&running.label));
             let room = width.saturating_sub(line.chars().count());
             let said = self.console.paint(Style::Faint, &text::cut(&running.last_line, room));
             screen.push_str(&text::cut(&line, width));

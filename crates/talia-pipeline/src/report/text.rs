@@ -31,6 +31,14 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
+/// How many columns a step's name has.
+const NAME_WIDTH: usize = 32;
+
+/// A step's name in its column; a long one is cut, the log's name has it all.
+pub(super) fn name(label: &str) -> String {
+    pad(&cut(&first_line(label), NAME_WIDTH), NAME_WIDTH)
+}
+
 /// The mark before a finished step.
 pub(super) fn mark(console: &Console, outcome: Outcome) -> String {
     match outcome {
@@ -50,7 +58,7 @@ pub(super) fn step_line(
     summary: &str,
 ) -> String {
     let summary = first_line(summary);
-    let label = pad(&first_line(label), 28);
+    let label = name(label);
     let took = format!("{:>12}", duration(duration_ms));
     format!("{} {label} {}  {summary}", mark(console, outcome), console.paint(Style::Faint, &took))
         .trim_end()
