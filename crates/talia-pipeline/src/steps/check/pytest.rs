@@ -195,6 +195,14 @@ impl Pytest {
         } else {
             counts(report)
         };
+        // What a project's own conftest.py misses is seldom pytest's fault.
+        let is_conftest =
+            exit == PytestExit::Usage && answer.stderr().contains("while loading conftest");
+        if is_conftest {
+            return Error::step("conftest.py could not be loaded")
+                .tail(answer.last_lines(20))
+                .hint("set the variables and start the services that the project's tests need");
+        }
         let error = Error::step(message);
         let error = match exit.hint() {
             Some(hint) if exit != PytestExit::Failed => error.hint(hint),
