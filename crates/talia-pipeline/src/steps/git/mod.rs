@@ -1,5 +1,6 @@
 //! Questions to git. Nothing here changes a repository.
 
+pub mod commits;
 mod diff;
 mod revision;
 
