@@ -72,8 +72,18 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         let pipeline = session.pipeline("ci", matches, false)?.state(session.state.clone());
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
     }
-    if let Some(code) = session.install(matches, &[preflight::TOOLS, &[BASE_IMAGE]].concat())? {
-        return Ok(code);
+    if matches.get_flag("install") {
+        let plan = session.pipeline("ci", matches, false)?.plan(flow)?;
+        let mut tools: Vec<&str> = plan.requirements().iter().map(|need| need.name()).collect();
+        tools.retain(|tool| preflight::TOOLS.contains(tool));
+        // What the plan asks for by itself: a revision, and a base to build on.
+        tools.push("git");
+        if parts.contains(&Part::Image) {
+            tools.extend(["docker-buildx", BASE_IMAGE]);
+        }
+        if let Some(code) = session.install(matches, &tools)? {
+            return Ok(code);
+        }
     }
     let pipeline = session.pipeline("ci", matches, true)?;
     let mut pipeline = session.guard(pipeline)?.state(session.state.clone());

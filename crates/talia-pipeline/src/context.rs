@@ -74,7 +74,8 @@ impl Context {
     }
 
     /// Asks a question whose answer is needed to make the plan. It is answered
-    /// for real in every mode, once per run, so it must change nothing.
+    /// for real in every mode, so it must change nothing. A command is asked once,
+    /// for the plan and the run together; work in this process is done for each.
     ///
     /// # Errors
     /// When the question cannot be answered, or when the step has an effect.

@@ -68,7 +68,7 @@ fn coverage_below_its_minimum() {
     let ran = project.run(&["ci", "coverage"]);
     ran.expect(1, &["coverage: 94.44 % of lines (272 of 288), minimum 97.5 %", "✓ pytest"]);
     // The file that is below its own minimum, and the lines that no test reaches.
-    ran.expect(1, &["\n  healthcheck.py: 81.48 % of lines (22 of 27), minimum 82 %\n"]);
+    ran.expect(1, &["\n  app/healthcheck.py: 81.48 % of lines (22 of 27), minimum 82 %\n"]);
     ran.expect(1, &["41, 45–48"]);
 }
 

@@ -223,7 +223,7 @@ pub fn coverage(
     if let Some(minimum) = minima.changed_lines {
         gate = gate.changed_lines(minimum);
     }
-    let mut step = CoverageGate::new(xml, gate).worst(minima.worst);
+    let mut step = CoverageGate::new(xml, gate).worst(minima.worst).root(root);
     if let Some(base) = Some(&minima.base).filter(|_| gate.needs_diff() || show_changed) {
         let repository = cx.probe(RepositoryRoot::new(root))?.ok_or_else(|| {
             Error::usage("changed lines are asked for, and this is no git repository")

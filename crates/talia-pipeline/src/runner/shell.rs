@@ -183,6 +183,13 @@ impl Shell {
                 holes.join(", ")
             )));
         }
+        if self.shows_a_secret(line) {
+            return Err(Error::refused(format!(
+                "an argument of {} holds a secret, which everybody on this machine could read",
+                line.program()
+            ))
+            .hint("pass it by `env_secret`, or on standard input"));
+        }
         let spawn = self.prepare(id, line)?;
         let timeout = line.time_limit().unwrap_or(limits.step);
         let timeout = limits.at_most.map_or(timeout, |most| most.min(timeout));
@@ -255,6 +262,12 @@ impl Shell {
             .tail(answer(126).last_lines(20))
             .hint("find the option that answers its question, such as `--yes`")),
         })
+    }
+
+    /// Whether a secret stands where the system shows it: in a program's arguments.
+    fn shows_a_secret(&self, line: &CommandLine) -> bool {
+        let masks = |text: &String| matches!(self.masker.mask(text), std::borrow::Cow::Owned(_));
+        !self.masker.is_empty() && line.arguments().iter().any(masks)
     }
 
     fn prepare(&self, id: &str, line: &CommandLine) -> Result<Spawn> {

@@ -275,3 +275,14 @@ fn a_value_that_was_not_declared_a_secret_is_not_touched() {
     let (_, result, _) = run(|cx| cx.run(Run::sh("x", "echo password=hunter22")));
     assert_eq!(result.unwrap(), "password=hunter22\n");
 }
+
+#[test]
+fn a_secret_in_an_argument_is_refused_and_not_told() {
+    let (pipeline, events) = pipeline();
+    let secret = Secret::given("TOKEN", SecretValue::new("s3cret-value"));
+    let mut pipeline = pipeline.secrets([secret]);
+    let finished = pipeline.run(|cx| cx.run(Run::sh("login", "echo -p s3cret-value")));
+    assert_eq!(finished.exit_code.code(), 4);
+    assert!(events.json().contains("an argument of"));
+    assert!(!events.json().contains("s3cret-value"));
+}

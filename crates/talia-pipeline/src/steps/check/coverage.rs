@@ -56,6 +56,7 @@ pub struct CoverageGate {
     gate: Gate,
     worst: usize,
     width: usize,
+    root: Option<Utf8PathBuf>,
     diff: Option<Diff>,
 }
 
@@ -69,7 +70,7 @@ struct Diff {
 impl CoverageGate {
     /// Reads this report and holds it against this gate.
     pub fn new(xml: impl Into<Utf8PathBuf>, gate: Gate) -> Self {
-        Self { xml: xml.into(), gate, worst: 10, width: 100, diff: None }
+        Self { xml: xml.into(), gate, worst: 10, width: 100, root: None, diff: None }
     }
 
     /// Reads this report without any minimum.
@@ -82,6 +83,24 @@ impl CoverageGate {
     pub fn worst(mut self, files: usize) -> Self {
         self.worst = files;
         self
+    }
+
+    /// The project's folder, so that findings name files as the project has them; a
+    /// report names them from the folder that was measured.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<Utf8PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
+    }
+
+    /// A file of the report as the project has it, where it is there.
+    fn in_project(&self, file: &Utf8Path, sources: &[String]) -> Utf8PathBuf {
+        let Some(root) = &self.root else { return file.to_owned() };
+        let candidates = sources.iter().map(|source| root.join(source).join(file));
+        let found = candidates.chain([root.join(file)]).find(|path| path.is_file());
+        found
+            .and_then(|path| path.strip_prefix(root).map(Utf8Path::to_owned).ok())
+            .unwrap_or_else(|| file.to_owned())
     }
 
     /// Judges changed lines too: the diff's files, and the repository's root and
@@ -108,7 +127,7 @@ impl CoverageGate {
             let bare = Violation { file: None, ..violation.clone() };
             let finding = Diagnostic::error(bare.to_string());
             match &violation.file {
-                Some(file) => finding.file(file.clone()),
+                Some(file) => finding.file(self.in_project(file, &judged.coverage.sources)),
                 None => finding,
             }
         });
