@@ -259,12 +259,24 @@ fn misbehaving(argument: &str) {
     assert_eq!(finished.strays, []);
     let grace = if how.starts_with("second") { Duration::ZERO } else { GRACE };
     assert!(back < grace + BACK + LOAD, "back after {back:?}");
+    if name == "fork storm" {
+        // On a loaded machine some may get past the command's own end; the end of
+        // the run finds them.
+        supervisor.finish(GRACE);
+        assert_eq!(tagged(&tag), Vec::<i32>::new(), "left at the end of the run");
+        return;
+    }
     assert_eq!(tagged(&tag), Vec::<i32>::new(), "left");
     assert_eq!(supervisor.finish(GRACE), []);
 }
 
-/// A fork storm is not among them: on a loaded machine it still gets away now and
-/// then, which `.github/CONTRIBUTING.md` lists as open.
+#[test]
+fn of_a_fork_storm_nothing_survives_the_run() {
+    for how in ["timeout", "interrupt", "second interrupt"] {
+        play("misbehaving", &format!("fork storm, {how}"));
+    }
+}
+
 const MISCHIEF: [&str; 5] = ["stubborn", "pipe holder", "daemon", "bare daemon", "hidden daemon"];
 
 #[test]
