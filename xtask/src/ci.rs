@@ -81,7 +81,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         if parts.contains(&Part::Image) {
             tools.extend(["docker-buildx", BASE_IMAGE]);
         }
-        if let Some(code) = session.install(matches, &tools)? {
+        if let Err(code) = session.install(matches, &tools)? {
             return Ok(code);
         }
     }

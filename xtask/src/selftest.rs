@@ -3,7 +3,10 @@
 use clap::{ArgMatches, Command};
 use talia_pipeline::{
     Context, ExitCode, Result, World,
-    flows::{self, install::BASE_IMAGE},
+    flows::{
+        self,
+        install::{BASE_IMAGE, Installed},
+    },
     preflight,
     report::console,
 };
@@ -36,13 +39,21 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         let pipeline = session.pipeline("selftest", matches, false)?;
         return Ok(print_plan(matches, &pipeline.plan(flow)?));
     }
-    if let Some(code) =
-        session.install(matches, &[preflight::TOOLS, &["strace", BASE_IMAGE]].concat())?
-    {
-        return Ok(code);
+    let mut installed = Installed::default();
+    if matches.get_flag("install") {
+        let tools = [preflight::TOOLS, &["strace", BASE_IMAGE]].concat();
+        match session.install(matches, &tools)? {
+            Ok(done) => installed = done,
+            Err(code) => return Ok(code),
+        }
     }
     let pipeline = session.pipeline("selftest", matches, true)?;
     let finished = session.guard(pipeline)?.run(flow);
+    // An engine that was started for the tests alone ends with them.
+    if let Some(engine) = installed.engine() {
+        let mut pipeline = session.pipeline("clean up", matches, false)?;
+        pipeline.run(|cx| cx.run(engine.stop())).result?;
+    }
     if let Ok(report) = &finished.result {
         let sum = |count: fn(&flows::SelftestReport) -> u64| count(report);
         let passed = sum(|report| report.tests.iter().map(|(_, counts)| counts.passed).sum());

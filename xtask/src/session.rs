@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::ArgMatches;
 use talia_pipeline::{
     Context, Error, ExitCode, Pipeline, Result, State, World,
-    flows::install::{Machine, install},
+    flows::install::{Installed, Machine, install},
     process::Cancel,
     project::FindProjects,
     quote::quote,
@@ -113,17 +113,18 @@ impl Session {
         }
     }
 
-    /// Brings in what is missing of these tools, where `--install` asks for it.
-    /// Gives the exit code that ends the command, if it has failed.
-    pub(crate) fn install(&self, matches: &ArgMatches, tools: &[&str]) -> Result<Option<ExitCode>> {
-        if !matches.get_flag("install") {
-            return Ok(None);
-        }
+    /// Brings in what is missing of these tools. Gives what it has done, or the
+    /// exit code that ends the command.
+    pub(crate) fn install(
+        &self,
+        matches: &ArgMatches,
+        tools: &[&str],
+    ) -> Result<Result<Installed, ExitCode>> {
         let machine = Machine::new(&self.world);
         let pipeline = self.pipeline("install", matches, true)?.state(self.state.clone());
         let mut pipeline = pipeline.cancel(self.signals.clone());
-        let code = pipeline.run(|cx| install(cx, &machine, tools)).exit_code;
-        Ok((code != ExitCode::Success).then_some(code))
+        let finished = pipeline.run(|cx| install(cx, &machine, tools));
+        Ok(finished.result.map_err(|_| finished.exit_code))
     }
 
     /// Makes a pipeline cancellable by signals, and masks what a panic would say.

@@ -3,6 +3,7 @@
 use crate::{
     diagnostic::Diagnostic,
     event::{Event, Failure, Outcome},
+    exit_code::ExitCode,
     parse::terminal::{Colours, terminal_safe},
 };
 
@@ -127,6 +128,14 @@ fn safe_block(block: &str, indent: &str) -> String {
     block.lines().map(|line| format!("{indent}{}\n", safe(line))).collect()
 }
 
+/// How many steps did not pass, and why not.
+fn ended(failures: &[Failure]) -> String {
+    let is_cancelled = |failure: &&Failure| failure.exit_code == ExitCode::Interrupted.code();
+    let cancelled = failures.iter().filter(is_cancelled).count();
+    let told = [(failures.len() - cancelled, "failed"), (cancelled, "cancelled")];
+    told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
+}
+
 /// What is told after the last step: details, failures, and how it ended.
 pub(super) struct Closing {
     details: Vec<String>,
@@ -205,11 +214,7 @@ impl Closing {
         text.push_str(&format!(
             "\n{flow} {verdict} in {}: {passed} {steps} passed{}\n",
             duration(*duration_ms),
-            if failures.is_empty() {
-                String::new()
-            } else {
-                format!(", {} failed", failures.len())
-            },
+            ended(failures),
         ));
         text
     }
