@@ -3,7 +3,6 @@
 use crate::{
     diagnostic::Diagnostic,
     event::{Event, Failure, Outcome},
-    exit_code::ExitCode,
     parse::terminal::{Colours, terminal_safe},
 };
 
@@ -130,7 +129,7 @@ fn safe_block(block: &str, indent: &str) -> String {
 
 /// How many steps did not pass, and why not.
 fn ended(failures: &[Failure]) -> String {
-    let is_cancelled = |failure: &&Failure| failure.exit_code == ExitCode::Interrupted.code();
+    let is_cancelled = |failure: &&Failure| failure.exit_code == 130;
     let cancelled = failures.iter().filter(is_cancelled).count();
     let told = [(failures.len() - cancelled, "failed"), (cancelled, "cancelled")];
     told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
