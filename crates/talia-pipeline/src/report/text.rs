@@ -198,7 +198,8 @@ impl Closing {
                 failure(console, one, self.log_of(one.step.as_deref()))
             ));
         }
-        if !not_run.is_empty() {
+        // In a run that passed, what was planned and not run was not needed.
+        if !not_run.is_empty() && *exit_code != 0 {
             let labels: Vec<String> = not_run.iter().map(|label| first_line(label)).collect();
             text.push_str(&format!("\nnot run: {}\n", labels.join(", ")));
         }
