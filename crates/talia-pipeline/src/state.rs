@@ -23,8 +23,8 @@ const KEPT_RUNS: usize = 10;
 /// ```
 /// use talia_pipeline::state_dir;
 ///
-/// let dir = state_dir("/work/target".into(), "/srv/my app".into());
-/// assert!(dir.as_str().starts_with("/work/target/talia/my-app-"));
+/// let dir = state_dir("/srv/target".into(), "/srv/my app".into());
+/// assert!(dir.as_str().starts_with("/srv/target/talia/my-app-"));
 /// ```
 pub fn state_dir(target: &Utf8Path, root: &Utf8Path) -> Utf8PathBuf {
     let name = root.file_name().unwrap_or("root");

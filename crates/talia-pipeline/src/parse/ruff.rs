@@ -20,9 +20,9 @@ use crate::{Diagnostic, Error, Result};
 /// ```
 /// use talia_pipeline::parse::ruff;
 ///
-/// let json = r#"[{"code": "F401", "filename": "/work/app/a.py", "fix": {"applicability": "safe"},
+/// let json = r#"[{"code": "F401", "filename": "/srv/app/a.py", "fix": {"applicability": "safe"},
 ///     "location": {"row": 1, "column": 8}, "message": "`os` imported but unused"}]"#;
-/// let found = ruff::check(json, "/work".into())?;
+/// let found = ruff::check(json, "/srv".into())?;
 /// assert_eq!(found[0].to_string(), "app/a.py:1:8: F401 `os` imported but unused");
 /// assert!(found[0].fixable);
 /// # Ok::<(), talia_pipeline::Error>(())
@@ -53,7 +53,7 @@ pub struct FormatReport {
 /// ```
 /// use talia_pipeline::parse::ruff;
 ///
-/// let report = ruff::format("Would reformat: a.py\n1 file would be reformatted, 2 files already formatted\n", "", "/work".into());
+/// let report = ruff::format("Would reformat: a.py\n1 file would be reformatted, 2 files already formatted\n", "", "/srv".into());
 /// assert_eq!(report.would_reformat, ["a.py"]);
 /// assert_eq!(report.already_formatted, Some(2));
 /// ```

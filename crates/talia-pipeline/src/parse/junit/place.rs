@@ -86,7 +86,7 @@ fn pytest_line(line: &str) -> Option<(&str, u32)> {
     (!odd).then_some((path, number.parse().ok()?))
 }
 
-/// `File "/work/tests/test_a.py", line 12, in test_a`, as Python itself writes
+/// `File "/srv/tests/test_a.py", line 12, in test_a`, as Python itself writes
 /// it, and pytest for a syntax error (behind an `E`).
 fn python_frame(line: &str) -> Option<(&str, u32)> {
     let line = line.strip_prefix('E').unwrap_or(line).trim_start();
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn place(text: &str, own: &str) -> Option<String> {
-        let mut places = Places::new("/work".into(), Some(own.into()));
+        let mut places = Places::new("/srv".into(), Some(own.into()));
         for char in text.chars() {
             places.push(char.encode_utf8(&mut [0; 4]));
         }
@@ -140,13 +140,13 @@ mod tests {
     #[test]
     fn every_style_of_traceback() {
         let cases = [
-            ("/work/tests/test_a.py:4: AssertionError: x: y", Some("tests/test_a.py:4")),
+            ("/srv/tests/test_a.py:4: AssertionError: x: y", Some("tests/test_a.py:4")),
             (
-                "  File \"/work/tests/test_a.py\", line 5, in test_a\n    assert 0",
+                "  File \"/srv/tests/test_a.py\", line 5, in test_a\n    assert 0",
                 Some("tests/test_a.py:5"),
             ),
             (
-                "E     File \"/work/tests/test_a.py\", line 6\nE       def f(:",
+                "E     File \"/srv/tests/test_a.py\", line 6\nE       def f(:",
                 Some("tests/test_a.py:6"),
             ),
             ("./tests/test_a.py:7:", Some("tests/test_a.py:7")),

@@ -28,7 +28,7 @@ impl TestReport {
     ///   <testcase classname="tests.test_a" name="test_bad" time="0.4"><failure message="assert 1 == 2">
     /// tests/test_a.py:12: AssertionError</failure></testcase>
     /// </testsuite></testsuites>"#;
-    /// let report = TestReport::read(xml.as_bytes(), "report.xml".into(), "/work".into())?;
+    /// let report = TestReport::read(xml.as_bytes(), "report.xml".into(), "/srv".into())?;
     /// assert_eq!((report.passed, report.failed), (1, 1));
     /// assert_eq!(
     ///     report.diagnostics()[0].to_string(),

@@ -342,7 +342,7 @@ fn node_id(file: &Utf8Path, classes: &[&str], name: &str) -> String {
     classes.iter().copied().chain([name]).fold(file.to_string(), |id, part| format!("{id}::{part}"))
 }
 
-/// `('/work/test_a.py', 2, 'Skipped: reason')`: the reason.
+/// `('/srv/test_a.py', 2, 'Skipped: reason')`: the reason.
 fn skip_reason(text: &str) -> String {
     let reason = text.rsplit_once("Skipped: ").map_or(text, |(_, reason)| reason);
     reason.trim_end_matches(['\'', '"', ')']).to_owned()
