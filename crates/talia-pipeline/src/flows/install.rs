@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     steps::install::{
         AptInstall, AptUpdate, OsRelease, PackagesInstalled, Privilege, ProgramThere, Release,
-        SudoWorks, ToolVersion,
+        SudoWorks, ToolThere,
     },
     tool::Tool,
     world::System,
@@ -94,7 +94,7 @@ pub fn install(cx: &Context, machine: &Machine, wanted: &[&str]) -> Result<Insta
     let debian = debian(cx, machine, &missing)?;
     let mut tools: Vec<&str> = missing.tools.iter().map(|tool| tool.name).collect();
     if missing.base.may_be_made() && !tools.contains(&"debootstrap") {
-        let there = ToolVersion::of("debootstrap").map(|question| cx.probe(question));
+        let there = ToolThere::of("debootstrap").map(|question| cx.probe(question));
         if there.transpose()?.flatten().is_none() {
             tools.push("debootstrap");
         }
@@ -108,7 +108,7 @@ pub fn install(cx: &Context, machine: &Machine, wanted: &[&str]) -> Result<Insta
         }
     }
     for tool in &missing.tools {
-        if let Some(question) = ToolVersion::of(tool.name) {
+        if let Some(question) = ToolThere::of(tool.name) {
             cx.run(question.engine(machine.engine()))
                 .map_err(|error| still_missing(tool, error))?;
         }
@@ -155,7 +155,7 @@ fn missing(cx: &Context, machine: &Machine, wanted: &[&str]) -> Result<Missing> 
             }
             continue;
         };
-        if let Some(question) = ToolVersion::of(name)
+        if let Some(question) = ToolThere::of(name)
             && cx.probe(question.engine(machine.engine()))?.is_none()
         {
             tools.push(tool);

@@ -27,7 +27,7 @@ pub fn selftest(cx: &Context, root: &Utf8Path, fast: bool) -> Result<SelftestRep
     cx.run(CargoClippy::new(root))?;
     let mut kinds: Vec<(&'static str, Vec<&'static str>)> = vec![
         ("unit and snapshot tests", vec!["--lib", "--bins"]),
-        ("runner, flow and tidy tests", vec!["--test", "it"]),
+        ("runner, flow and tidy tests", vec!["--test", "it", "--examples"]),
     ];
     if !fast {
         kinds.push(("documentation tests", vec!["--doc"]));

@@ -98,12 +98,6 @@ impl Automaton {
     pub(super) fn longest(&self) -> usize {
         self.longest
     }
-
-    /// The memory that it takes, in bytes.
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
-        self.nfa.memory_usage() + self.depths.len() * size_of::<u32>()
-    }
 }
 
 /// States that near the start have a full table instead of a list to search:

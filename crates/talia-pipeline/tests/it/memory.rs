@@ -1,7 +1,11 @@
-//! What a command says costs a bounded amount of memory, however much it is.
+//! What a command says, and what a tool reports, costs a bounded amount of memory,
+//! however much it is.
+
+use std::io::{BufReader, Read};
 
 use talia_pipeline::{
     Pipeline, State, World,
+    parse::junit::TestReport,
     report::{Console, GitHub, Plain},
     secret::{Secret, SecretValue},
 };
@@ -49,4 +53,40 @@ pub(crate) fn memory(folder: &str) {
 fn a_line_of_200_megabytes_is_logged_and_told_in_bounded_memory() {
     let folder = Folder::new();
     play("memory", folder.path().as_str());
+}
+
+/// A test report that goes on and on, and then just stops.
+struct Endless {
+    case: &'static [u8],
+    at: usize,
+    left: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(self.left).min(self.case.len() - self.at);
+        buffer[..count].copy_from_slice(&self.case[self.at..self.at + count]);
+        self.at = (self.at + count) % self.case.len();
+        self.left -= count;
+        Ok(count)
+    }
+}
+
+/// Reads a report of 64 MB, nothing but failed tests with their details.
+pub(crate) fn report() {
+    let case = b"<testcase classname='tests.test_a' name='test_c' time='0.25'><failure message='assert 0'>\
+        a long explanation of what went wrong\ntests/test_a.py:7: AssertionError</failure></testcase>\n";
+    let start = &b"<testsuites><testsuite time='3'>"[..];
+    let input = start.chain(Endless { case, at: 0, left: 64_000_000 });
+    let before = peak();
+    let read = TestReport::read(BufReader::new(input), "junit.xml".into(), "/srv/app".into());
+    let grown = peak() - before;
+    let error = read.unwrap_err().to_string();
+    assert!(error.starts_with("junit.xml:") && error.contains("syntax error"), "{error}");
+    assert!(grown < 48 * 1024, "{grown} KiB");
+}
+
+#[test]
+fn a_report_of_64_megabytes_is_read_in_bounded_memory() {
+    play("report", "");
 }

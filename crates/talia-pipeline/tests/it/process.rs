@@ -56,7 +56,6 @@ fn helper() {
         "terminal" => terminal(),
         "victim" => victim(&argument),
         "group only" => group_only(),
-        "cost" => cost(&argument),
         other => panic!("no scenario {other}"),
     }
 }
@@ -874,53 +873,3 @@ fn a_program_that_was_just_written_is_started_when_it_is_closed() {
 }
 
 // ---------------------------------------------------------------------- cost
-
-fn cost(argument: &str) {
-    const RUNS: u32 = 1000;
-    let per_run = |since: Instant| since.elapsed().as_secs_f64() * 1000.0 / f64::from(RUNS);
-    let plain = |piped: bool| {
-        let since = Instant::now();
-        for _ in 0..RUNS {
-            let mut command = Command::new("/bin/true");
-            command.env_clear().stdin(Stdio::null());
-            if piped {
-                command.output().unwrap();
-            } else {
-                command.status().unwrap();
-            }
-        }
-        per_run(since)
-    };
-    let supervised = |supervisor: &Supervisor| {
-        let since = Instant::now();
-        for _ in 0..RUNS {
-            let spawn = Spawn::new("/bin/true", "cost");
-            supervisor.run(spawn, Limits::new(), &Cancel::new(), &mut |_, _| {}).unwrap();
-        }
-        per_run(since)
-    };
-    let supervisor = if argument == "adopting" { adopting() } else { supervisor() };
-    let report = |what: &str, ms: f64| println!("measured cost: {what}: {ms:.3} ms a run");
-    report("Command::status", plain(false));
-    report("Command::output", plain(true));
-    report(&format!("supervised, {argument}"), supervised(&supervisor));
-    let sibling = supervisor.clone();
-    let cancel = Cancel::new();
-    thread::scope(|scope| {
-        let flag = cancel.clone();
-        scope.spawn(move || {
-            sibling.run(shell("sleep 600"), Limits::new(), &flag, &mut |_, _| {}).unwrap()
-        });
-        report(&format!("supervised, {argument}, beside a sibling"), supervised(&supervisor));
-        cancel.kill();
-    });
-    report("Command::status", plain(false));
-}
-
-/// `cargo test --release -- --ignored --nocapture cost`
-#[test]
-#[ignore = "measures, and proves nothing"]
-fn cost_of_a_run() {
-    play("cost", "adopting");
-    play("cost", "not adopting");
-}

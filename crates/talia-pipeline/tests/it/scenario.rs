@@ -48,6 +48,7 @@ fn helper() {
     match name.as_str() {
         "interrupted" => crate::signals::interrupted(&argument),
         "memory" => crate::memory::memory(&argument),
+        "report" => crate::memory::report(),
         "panic" => crate::secrets::panic_with_a_secret(),
         "holder" => crate::state::holder(&argument),
         other => panic!("no scenario {other}"),

@@ -257,19 +257,6 @@ fn an_endless_number_of_failures_is_counted() {
     );
 }
 
-/// 1 GB. `cargo test --lib -- --ignored --nocapture gigabyte`
-#[test]
-#[ignore = "measures"]
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-fn gigabyte() {
-    let case = "<testcase classname='tests.test_a.TestB' name='test_c' time='0.25'><failure message='assert 0'>a\n&gt; b\ntests/test_a.py:7: AssertionError</failure></testcase>";
-    let started = std::time::Instant::now();
-    let error = endless("<testsuites><testsuite time='3'>", case, 1 << 30).unwrap_err();
-    println!("{error} after {:?}", started.elapsed());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap());
-}
-
 #[test]
 fn reasons_and_slow_tests() {
     let xml = "<testsuite time='1.5'>

@@ -34,7 +34,7 @@ pub use image::{ImageImport, ImageThere, RegistryAnswers};
 pub use packages::PackagesInstalled;
 pub use pid_file::{PidFile, PidState};
 pub use privilege::Privilege;
-pub use probe::{ProgramThere, SudoWorks, SystemdRuns, ToolVersion};
+pub use probe::{ProgramThere, SudoWorks, SystemdRuns, ToolThere};
 pub use release::{OsRelease, Release};
 pub use scratch::{LeftBehind, MakeScratch, RemoveTrees, Unmount};
 pub use tree::{AptClean, CopyTree, MakeFolders, Pack, UpdateCertificates};

@@ -22,18 +22,18 @@ use super::Engine;
 ///   version that works here.
 ///
 /// ```
-/// use talia_pipeline::{Step, steps::install::ToolVersion};
+/// use talia_pipeline::{Step, steps::install::ToolThere};
 ///
-/// assert!(ToolVersion::of("git").is_some_and(|git| git.label() == "which git is there"));
-/// assert!(ToolVersion::of("no such tool").is_none());
+/// assert!(ToolThere::of("git").is_some_and(|git| git.label() == "which git is there"));
+/// assert!(ToolThere::of("no such tool").is_none());
 /// ```
 #[derive(Clone)]
-pub struct ToolVersion {
+pub struct ToolThere {
     tool: &'static Tool,
     host: Option<String>,
 }
 
-impl ToolVersion {
+impl ToolThere {
     /// Of this tool, if it is a known one.
     pub fn of(name: &str) -> Option<Self> {
         Some(Self { tool: Tool::named(name)?, host: None })
@@ -47,7 +47,7 @@ impl ToolVersion {
     }
 }
 
-impl Step for ToolVersion {
+impl Step for ToolThere {
     type Output = String;
 
     fn label(&self) -> String {
@@ -219,23 +219,23 @@ mod tests {
     use crate::steps::testing::check;
     use crate::{Answer, Fake, Pipeline, World};
 
-    fn version(name: &str) -> ToolVersion {
-        ToolVersion::of(name).expect("a known tool")
+    fn version(name: &str) -> ToolThere {
+        ToolThere::of(name).expect("a known tool")
     }
 
     #[test]
     fn version_minimal() {
-        check("tool_version__minimal", &version("git"));
+        check("tool_there__minimal", &version("git"));
     }
     #[test]
     fn version_everything() {
         let engine = Engine::private("/var/tmp/engine");
-        check("tool_version__everything", &version("docker-engine").engine(&engine));
+        check("tool_there__everything", &version("docker-engine").engine(&engine));
     }
     #[test]
     fn version_hostile() {
         let engine = Engine::private("/var/tmp/it's \"a\"\nü");
-        check("tool_version__hostile", &version("docker-engine").engine(&engine));
+        check("tool_there__hostile", &version("docker-engine").engine(&engine));
     }
     #[test]
     fn program_minimal() {

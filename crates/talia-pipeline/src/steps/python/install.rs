@@ -32,7 +32,6 @@ pub struct PipInstall {
     requirements: Vec<Utf8PathBuf>,
     editable: Option<String>,
     no_dependencies: bool,
-    require_hashes: bool,
     uv: Option<String>,
     what: Option<String>,
 }
@@ -47,7 +46,6 @@ impl PipInstall {
             requirements: Vec::new(),
             editable: None,
             no_dependencies: false,
-            require_hashes: false,
             uv: None,
             what: None,
         }
@@ -79,13 +77,6 @@ impl PipInstall {
     #[must_use]
     pub fn no_dependencies(mut self) -> Self {
         self.no_dependencies = true;
-        self
-    }
-
-    /// Refuses a file whose hash the requirements do not name.
-    #[must_use]
-    pub fn require_hashes(mut self) -> Self {
-        self.require_hashes = true;
         self
     }
 
@@ -132,9 +123,6 @@ impl Step for PipInstall {
         line = line.cwd(&self.cwd).attempts(3).purpose("packages for the environment");
         if self.no_dependencies {
             line = line.arg("--no-deps");
-        }
-        if self.require_hashes {
-            line = line.arg("--require-hashes");
         }
         for file in &self.requirements {
             line = line.option("--requirement", file);
@@ -185,7 +173,6 @@ mod tests {
             .requirements("requirements-dev.txt")
             .editable(".[dev,test]")
             .no_dependencies()
-            .require_hashes()
             .of("everything");
         check("pip_install__everything", &step);
     }
