@@ -63,6 +63,19 @@ pub enum Stdin {
     File(Utf8PathBuf),
 }
 
+/// For whom a command's standard output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Stdout {
+    /// For people: every line is shown.
+    #[default]
+    Shown,
+    /// For the reader alone, such as JSON.
+    Data,
+    /// [Events](crate::Event), a line each, of a run on another machine.
+    Events,
+}
+
 /// How much of a command's output is kept for its reader, unless it says so.
 const CAPTURE_BYTES: usize = 1 << 20;
 
@@ -113,7 +126,7 @@ pub struct CommandLine {
     #[serde(skip, default = "default_capture")]
     capture_bytes: usize,
     #[serde(skip)]
-    stdout_is_data: bool,
+    stdout: Stdout,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -148,7 +161,7 @@ impl CommandLine {
             provides: Vec::new(),
             purpose: String::new(),
             capture_bytes: CAPTURE_BYTES,
-            stdout_is_data: false,
+            stdout: Stdout::Shown,
         }
     }
 
@@ -290,7 +303,15 @@ impl CommandLine {
     /// text for people.
     #[must_use]
     pub fn stdout_is_data(mut self) -> Self {
-        self.stdout_is_data = true;
+        self.stdout = Stdout::Data;
+        self
+    }
+
+    /// Says that standard output is [events](crate::Event) as JSON lines: what
+    /// happens on another machine is told as it happens. Other lines are shown.
+    #[must_use]
+    pub fn stdout_is_events(mut self) -> Self {
+        self.stdout = Stdout::Events;
         self
     }
 
@@ -350,9 +371,9 @@ impl CommandLine {
     pub fn capture_limit(&self) -> usize {
         self.capture_bytes
     }
-    /// Whether standard output is for the reader alone.
-    pub fn has_data_on_stdout(&self) -> bool {
-        self.stdout_is_data
+    /// For whom standard output is.
+    pub fn stdout_kind(&self) -> Stdout {
+        self.stdout
     }
 
     /// The names of the secrets that it needs.

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Event,
+    process::Cancel,
     runner::Core,
     step::Step,
 };
@@ -39,6 +40,7 @@ type Deferred = Box<dyn FnOnce(&Core) -> Result<()> + Send>;
 /// ```
 pub struct Context {
     core: Arc<Core>,
+    cancel: Cancel,
     prefix: String,
     next: Cell<u32>,
     deferred: RefCell<Vec<Deferred>>,
@@ -46,12 +48,13 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self::at(core, String::new())
+        let cancel = core.cancel.clone();
+        Self::at(core, cancel, String::new())
     }
 
-    fn at(core: Arc<Core>, prefix: String) -> Self {
+    fn at(core: Arc<Core>, cancel: Cancel, prefix: String) -> Self {
         let (next, deferred) = (Cell::new(0), RefCell::default());
-        Self { core, prefix, next, deferred }
+        Self { core, cancel, prefix, next, deferred }
     }
 
     /// The next place at this level. Places come from the position in the flow,
@@ -62,7 +65,11 @@ impl Context {
     }
 
     fn child(&self, place: &str) -> Self {
-        Self::at(Arc::clone(&self.core), format!("{place}."))
+        self.child_under(place, self.cancel.clone())
+    }
+
+    fn child_under(&self, place: &str, cancel: Cancel) -> Self {
+        Self::at(Arc::clone(&self.core), cancel, format!("{place}."))
     }
 
     /// Runs a step and gives its answer.
@@ -70,7 +77,7 @@ impl Context {
     /// # Errors
     /// When the step fails, is blocked by something missing, or is cancelled.
     pub fn run<S: Step>(&self, step: S) -> Result<S::Output> {
-        self.core.run(&self.place(), &step, false)
+        self.core.run(&self.place(), &step, &self.cancel)
     }
 
     /// Asks a question whose answer is needed to make the plan. It is answered
@@ -80,7 +87,7 @@ impl Context {
     /// # Errors
     /// When the question cannot be answered, or when the step has an effect.
     pub fn observe<S: Step>(&self, question: S) -> Result<S::Output> {
-        self.core.observe(&self.place(), &question)
+        self.core.observe(&self.place(), &question, &self.cancel)
     }
 
     /// As [`Context::observe`], where no answer is an answer too: `None` when the
@@ -184,6 +191,22 @@ impl Context {
         ended.unwrap_or_else(|payload| panic::resume_unwind(payload))
     }
 
+    /// Runs steps that an interrupt does not stop: what has to be finished or put
+    /// right, however the run ends. A second interrupt still ends them.
+    ///
+    /// # Errors
+    /// Whatever `steps` gives.
+    pub fn sheltered<T>(&self, steps: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let inner = self.child_under(&self.place(), self.cancel.sheltered());
+        run_branch(&inner, steps).unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+
+    /// Whether the run was asked to end. Steps are refused then; a flow that puts
+    /// something right asks this first.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
     /// Says that a part of the flow is left out, and why.
     pub fn skip(&self, reason: &str) {
         self.core.emit(Event::Skipped { reason: reason.to_owned() });
@@ -199,7 +222,7 @@ impl Context {
     /// here, so that it is the same wherever the flow ends.
     pub fn finally<S: Step + 'static>(&self, step: S) {
         let place = self.place();
-        let run = move |core: &Core| core.run(&place, &step, true).map(drop);
+        let run = move |core: &Core| core.run_at_the_end(&place, &step).map(drop);
         self.deferred.borrow_mut().push(Box::new(run));
     }
 

@@ -192,6 +192,18 @@ pub enum Event {
         /// Planned steps that never ran.
         not_run: Vec<String>,
     },
+    /// What a server's request was answered with, as the protocol has it.
+    Answered {
+        /// The answer.
+        answer: serde_json::Value,
+    },
+    /// Something that happened on another machine while a step ran.
+    Remote {
+        /// The step's id, here.
+        id: String,
+        /// What happened there.
+        told: Box<Event>,
+    },
     /// An event of another version, as its text.
     Unknown {
         /// The line as it came.

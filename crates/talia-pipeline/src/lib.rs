@@ -87,7 +87,7 @@ mod tool;
 pub mod world;
 mod xshell_compat;
 
-pub use command_line::{CommandLine, Effect, EnvValue, Leaves, Stdin};
+pub use command_line::{CommandLine, Effect, EnvValue, Leaves, Stdin, Stdout};
 pub use context::Context;
 pub use diagnostic::{Diagnostic, Severity};
 pub use error::{Error, ErrorKind, Result};

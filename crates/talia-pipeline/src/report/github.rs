@@ -179,6 +179,11 @@ impl Report for GitHub {
                     cell(summary)
                 ));
             }
+            Event::Remote { told, .. } => {
+                if let Some(line) = text::remote_line(&self.console, told) {
+                    self.print_safely(&line);
+                }
+            }
             Event::FlowFinished { .. } => {
                 let closing = self.closing.text(&self.console, event);
                 self.print_safely(&closing);

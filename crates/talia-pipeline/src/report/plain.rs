@@ -46,6 +46,11 @@ impl Report for Plain {
                 let line = text::step_line(&self.console, label, *outcome, *duration_ms, summary);
                 self.console.print(&format!("{line}\n"));
             }
+            Event::Remote { told, .. } => {
+                if let Some(line) = text::remote_line(&self.console, told) {
+                    self.console.print(&format!("{line}\n"));
+                }
+            }
             Event::FlowFinished { .. } => {
                 let closing = self.closing.text(&self.console, event);
                 self.console.print(&closing);

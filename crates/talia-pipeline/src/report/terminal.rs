@@ -159,6 +159,17 @@ impl Report for Terminal {
                 self.settle(&line);
                 self.draw();
             }
+            Event::Remote { id, told } => {
+                if let Some(line) = text::remote_line(&self.console, told) {
+                    self.settle(&line);
+                }
+                if let Event::StepStarted { label, .. } = &**told
+                    && let Some(running) = self.running.get_mut(&place(id))
+                {
+                    running.last_line = text::first_line(label);
+                }
+                self.draw();
+            }
             Event::FlowFinished { .. } => {
                 self.running.clear();
                 let closing = self.closing.text(&self.console, event);

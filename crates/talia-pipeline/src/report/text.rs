@@ -65,6 +65,20 @@ pub(super) fn step_line(
         .to_owned()
 }
 
+/// What happened on another machine, where it is worth a line of its own.
+pub(super) fn remote_line(console: &Console, event: &Event) -> Option<String> {
+    let line = match event {
+        Event::StepFinished { label, outcome, duration_ms, summary, .. } => {
+            step_line(console, label, *outcome, *duration_ms, summary)
+        }
+        Event::Note { text } => format!("- {}", safe(text)),
+        Event::Skipped { reason } => format!("- left out: {}", safe(reason)),
+        Event::Unknown { text } => safe(text),
+        _ => return None,
+    };
+    Some(format!("  {} {line}", console.paint(Style::Faint, "│")))
+}
+
 /// Fills with blanks up to a width.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let used = text.chars().count();

@@ -130,21 +130,36 @@ impl Core {
     }
 
     /// Runs a step; see [`crate::Context::run`].
-    pub(crate) fn run<S: Step>(&self, id: &str, step: &S, at_the_end: bool) -> Result<S::Output> {
-        let label = step.label();
+    pub(crate) fn run<S: Step>(&self, id: &str, step: &S, cancel: &Cancel) -> Result<S::Output> {
         match &self.runner {
             Runner::Recorder(recorder) => {
-                let planned = planned(id, &label, step, None);
-                recorder.add(if at_the_end { Node::Finally(planned) } else { Node::Step(planned) });
+                recorder.add(Node::Step(planned(id, &step.label(), step, None)));
                 Ok(step.assume())
             }
-            Runner::Fake(fake) => answer_by(fake, step).map_err(|error| error.in_step(&label)),
-            Runner::Shell => self.run_for_real(id, &label, step, at_the_end),
+            Runner::Fake(fake) => answer_by(fake, step).map_err(|e| e.in_step(&step.label())),
+            Runner::Shell => self.run_under(id, &step.label(), step, cancel, self.limits),
+        }
+    }
+
+    /// Runs a step that was put off; see [`crate::Context::finally`].
+    pub(crate) fn run_at_the_end<S: Step>(&self, id: &str, step: &S) -> Result<S::Output> {
+        match &self.runner {
+            Runner::Recorder(recorder) => {
+                recorder.add(Node::Finally(planned(id, &step.label(), step, None)));
+                Ok(step.assume())
+            }
+            Runner::Fake(fake) => answer_by(fake, step).map_err(|e| e.in_step(&step.label())),
+            Runner::Shell => self.run_put_off(id, &step.label(), step),
         }
     }
 
     /// Answers a question; see [`crate::Context::observe`].
-    pub(crate) fn observe<S: Step>(&self, id: &str, step: &S) -> Result<S::Output> {
+    pub(crate) fn observe<S: Step>(
+        &self,
+        id: &str,
+        step: &S,
+        cancel: &Cancel,
+    ) -> Result<S::Output> {
         let label = step.label();
         if step.action().effect() != Effect::Read {
             return Err(Error::usage(format!("{label} has an effect, so it cannot be observed"))
@@ -156,7 +171,7 @@ impl Core {
         let result = match step.action() {
             Action::Work { work, .. } => work(),
             Action::Command { line, read } => {
-                self.shell.observe(&line, &self.cancel, self.limits).and_then(|a| read(&a))
+                self.shell.observe(&line, cancel, self.limits).and_then(|a| read(&a))
             }
         };
         let result = result.map_err(|error| error.in_step(&label));
@@ -187,19 +202,6 @@ impl Core {
             }));
         }
         found
-    }
-
-    fn run_for_real<S: Step>(
-        &self,
-        id: &str,
-        label: &str,
-        step: &S,
-        at_the_end: bool,
-    ) -> Result<S::Output> {
-        if !at_the_end {
-            return self.run_under(id, label, step, &self.cancel, self.limits);
-        }
-        self.run_put_off(id, label, step)
     }
 
     pub(super) fn run_under<S: Step>(

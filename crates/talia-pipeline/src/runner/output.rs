@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, fs::File, io::Write as _};
 
 use crate::{
+    command_line::Stdout,
     event::{Event, Stream},
     parse::terminal::{Colours, terminal_safe},
     secret::{MaskStream, Masker},
@@ -10,6 +11,8 @@ use crate::{
 
 /// The longest line that an event carries, in bytes; the log has it all.
 const LINE_BYTES: usize = 4096;
+/// The longest event of another machine, in bytes; a longer one is shown as text.
+const EVENT_BYTES: usize = 1 << 18;
 
 /// One command's output streams: masked, logged, kept for the reader, cut into
 /// lines. Memory is bounded by the reader's limit, whatever the command says.
@@ -30,7 +33,8 @@ struct Side {
     truncated: bool,
     line: Vec<u8>,
     line_length: usize,
-    shown: bool,
+    line_limit: usize,
+    kind: Stdout,
 }
 
 impl<'a> Output<'a> {
@@ -39,10 +43,10 @@ impl<'a> Output<'a> {
         log: Option<File>,
         masker: &Masker,
         limit: usize,
-        stdout_is_data: bool,
+        stdout: Stdout,
         emit: &'a dyn Fn(Event),
     ) -> Self {
-        let side = |stream, shown| Side {
+        let side = |stream, kind| Side {
             stream,
             mask: masker.stream(),
             kept: VecDeque::new(),
@@ -50,10 +54,11 @@ impl<'a> Output<'a> {
             truncated: false,
             line: Vec::new(),
             line_length: 0,
-            shown,
+            line_limit: if kind == Stdout::Events { EVENT_BYTES } else { LINE_BYTES },
+            kind,
         };
-        let stdout = side(Stream::Stdout, !stdout_is_data);
-        let stderr = side(Stream::Stderr, true);
+        let stdout = side(Stream::Stdout, stdout);
+        let stderr = side(Stream::Stderr, Stdout::Shown);
         Self { id, log, emit, masker: masker.clone(), stdout, stderr }
     }
 
@@ -72,20 +77,25 @@ impl<'a> Output<'a> {
     pub(super) fn unfinished(&self) -> Option<String> {
         [&self.stdout, &self.stderr]
             .into_iter()
-            .find(|side| side.shown && !side.line.is_empty())
+            .find(|side| side.kind == Stdout::Shown && !side.line.is_empty())
             .map(|side| readable(&side.line, &self.masker))
     }
 
     /// The last thing it said: the unfinished line, else the last whole one.
     pub(super) fn last_said(&self) -> Option<String> {
         self.unfinished().or_else(|| {
-            [&self.stdout, &self.stderr].into_iter().filter(|side| side.shown).find_map(|side| {
-                let mut end: Vec<u8> = side.kept.iter().rev().take(LINE_BYTES).copied().collect();
-                end.reverse();
-                let last =
-                    end.split(|&byte| byte == b'\n').rfind(|line| !line.trim_ascii().is_empty());
-                last.map(|line| readable(line, &self.masker))
-            })
+            [&self.stdout, &self.stderr]
+                .into_iter()
+                .filter(|side| side.kind == Stdout::Shown)
+                .find_map(|side| {
+                    let mut end: Vec<u8> =
+                        side.kept.iter().rev().take(LINE_BYTES).copied().collect();
+                    end.reverse();
+                    let last = end
+                        .split(|&byte| byte == b'\n')
+                        .rfind(|line| !line.trim_ascii().is_empty());
+                    last.map(|line| readable(line, &self.masker))
+                })
         })
     }
 
@@ -124,7 +134,7 @@ fn pass(
         side.kept.drain(..side.kept.len() - side.limit);
         side.truncated = true;
     }
-    if !side.shown {
+    if side.kind == Stdout::Data {
         return;
     }
     for piece in clean.split_inclusive(|&byte| byte == b'\n') {
@@ -132,7 +142,7 @@ fn pass(
             Some(text) => (text, true),
             None => (piece, false),
         };
-        let room = LINE_BYTES.saturating_sub(side.line.len());
+        let room = side.line_limit.saturating_sub(side.line.len());
         side.line.extend(&text[..text.len().min(room)]);
         side.line_length += text.len();
         if ends {
@@ -148,6 +158,17 @@ fn readable(line: &[u8], masker: &Masker) -> String {
 }
 
 fn end_line(side: &mut Side, id: &str, masker: &Masker, emit: &dyn Fn(Event)) {
+    if side.kind == Stdout::Events && side.line_length == side.line.len() {
+        let event = std::str::from_utf8(&side.line).map(Event::parse);
+        if let Ok(event) = event
+            && !matches!(event, Event::Unknown { .. })
+        {
+            side.line.clear();
+            side.line_length = 0;
+            return emit(Event::Remote { id: id.to_owned(), told: Box::new(event) });
+        }
+    }
+    side.line.truncate(LINE_BYTES);
     let mut text = readable(&side.line, masker);
     if side.line_length > side.line.len() {
         text.push_str(&format!(" … {} bytes more", side.line_length - side.line.len()));

@@ -195,9 +195,8 @@ impl Shell {
         let timeout = limits.at_most.map_or(timeout, |most| most.min(timeout));
         let process_limits = process::Limits::new().timeout(timeout).grace(limits.grace);
         let started = self.world.elapsed();
-        let stdout_is_data = line.has_data_on_stdout();
         let mut output =
-            Output::new(id, log, &self.masker, line.capture_limit(), stdout_is_data, tell);
+            Output::new(id, log, &self.masker, line.capture_limit(), line.stdout_kind(), tell);
         let mut said_in_time = None;
         let mut on_output = |stream: process::Stream, bytes: &[u8]| {
             // What comes after the time limit is what the command says of being

@@ -77,6 +77,28 @@ fn the_second_interrupt_kills_at_once() {
 }
 
 #[test]
+fn sheltered_steps_run_on_after_an_interrupt_until_the_second_one() {
+    let cancel = Cancel::new();
+    let (pipeline, events) = pipeline();
+    // The flow runs for the plan first, which interrupts nobody.
+    let planned = std::sync::atomic::AtomicBool::new(false);
+    let finished = pipeline.cancel(cancel.clone()).run(|cx| {
+        if !planned.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            return Ok((false, String::new(), false));
+        }
+        cancel.interrupt();
+        let stopped = cx.run(Run::sh("before", "true")).is_err();
+        let inside = cx.sheltered(|cx| cx.run(Run::sh("mends", "echo whole")));
+        cancel.interrupt();
+        let late = cx.sheltered(|cx| cx.run(Run::sh("late", "sleep 60"))).is_err();
+        Ok((stopped, inside?, late))
+    });
+    assert_eq!(finished.result.unwrap(), (true, "whole\n".to_owned(), true));
+    assert_eq!(finished.exit_code.code(), 130);
+    assert_eq!(events.lines(), ["whole"]);
+}
+
+#[test]
 fn an_interrupt_before_the_run_starts_nothing() {
     let cancel = Cancel::new();
     cancel.interrupt();

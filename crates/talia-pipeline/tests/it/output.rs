@@ -72,6 +72,18 @@ fn data_for_the_reader_is_no_text_for_people_and_is_logged() {
     assert!(fs::read_to_string(events.log("data")).unwrap().contains("{}"));
 }
 
+#[test]
+fn events_of_another_machine_are_told_as_its_events_and_the_rest_as_text() {
+    let there = Event::Note { text: "drained".into() };
+    let script = format!("echo '{}'; echo 'motd of the server'", there.to_json());
+    let (_, result, events) =
+        run(|cx| cx.run(Run::sh("ask", &script).with(CommandLine::stdout_is_events)));
+    assert!(result.unwrap().contains("drained"), "the reader has all of it");
+    let remote = Event::Remote { id: "1".into(), told: Box::new(there) };
+    assert!(events.all().contains(&remote));
+    assert_eq!(events.lines(), ["motd of the server"]);
+}
+
 /// Bytes that are no text, moves of the cursor, a title, a bell, an override of
 /// the writing direction.
 const HOSTILE: &str =

@@ -70,7 +70,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("context", &["runner", "step", "event", "error"]),
+    ("context", &["runner", "step", "event", "process", "error"]),
     (
         "pipeline",
         &[
