@@ -74,6 +74,7 @@ pub mod plan;
 pub mod preflight;
 pub mod process;
 pub mod project;
+pub mod protocol;
 pub mod quote;
 pub mod report;
 pub mod runner;

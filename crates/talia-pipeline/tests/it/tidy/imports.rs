@@ -22,6 +22,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic"]),
     ("coverage", &["error", "parse"]),
+    ("protocol", &["error"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
     ("xshell_compat", &["command_line", "error"]),
@@ -115,6 +116,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "event.rs",
             "plan.rs",
             "preflight.rs",
+            "protocol/",
             "runner/",
             "steps/check/coverage.rs",
             // And what tools write as JSON is read where it is known.

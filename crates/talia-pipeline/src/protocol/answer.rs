@@ -1,0 +1,156 @@
+//! What an agent answers, as JSON inside [`Event::Answered`](crate::Event::Answered).
+//!
+//! A field that a reader does not know is passed over, and one that an older agent
+//! does not send has a default: that is how neighbouring versions get along.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    slot::Slot,
+    version::Version,
+    word::{Digest, EnvironmentName, ReleaseId, RevisionId, Who},
+};
+
+/// To `hello`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Hello {
+    /// The agent's version, as far as both must agree.
+    pub version: Version,
+    /// Which environment the key is for.
+    pub environment: EnvironmentName,
+    /// `deploy` or `admin`.
+    pub role: String,
+}
+
+/// Who holds the server's lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// Its process on the server.
+    pub pid: u32,
+    /// What it does: `release`.
+    pub doing: String,
+    /// Who asked for it.
+    pub by: Who,
+    /// Its run, which names its logs.
+    pub run: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// One slot, as the engine shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotState {
+    /// Which one; `None` where the environment has no slots.
+    pub slot: Option<Slot>,
+    /// The container's id.
+    pub container: String,
+    /// What the engine says: `running`, `exited`, …
+    pub state: String,
+    /// The release in it, as its labels name it.
+    pub release: Option<ReleaseId>,
+    /// That release's revision.
+    pub revision: Option<RevisionId>,
+}
+
+/// The last backup that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupState {
+    /// Its id.
+    pub id: String,
+    /// When it was made, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The size of the full dump, in bytes.
+    pub bytes: u64,
+    /// When it was restored and compared, if it was.
+    #[serde(default)]
+    pub drilled_ms: Option<u64>,
+}
+
+/// The live release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Its id.
+    pub release: ReleaseId,
+    /// What it was built from.
+    pub revision: RevisionId,
+    /// Its image.
+    pub digest: Digest,
+    /// Where it runs; `None` where the environment has no slots.
+    pub slot: Option<Slot>,
+    /// When it went live, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Who asked for it.
+    pub by: Who,
+}
+
+/// To `status`: what is so now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServerState {
+    /// Which environment.
+    pub environment: EnvironmentName,
+    /// When it was asked, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What clients get now.
+    pub live: Option<Taken>,
+    /// What the health behind Nginx says: the revision, or why it says none.
+    pub served: Result<RevisionId, String>,
+    /// Every container of the service.
+    pub slots: Vec<SlotState>,
+    /// Who works on it.
+    #[serde(default)]
+    pub lock: Option<LockHolder>,
+    /// A release that has begun and neither ended nor been undone.
+    #[serde(default)]
+    pub unfinished: Option<ReleaseId>,
+    /// Files that differ from what was pushed.
+    #[serde(default)]
+    pub drift: Vec<String>,
+    /// Whether clients get the maintenance page.
+    #[serde(default)]
+    pub maintenance: bool,
+    /// The last backup that counts.
+    #[serde(default)]
+    pub backup: Option<BackupState>,
+    /// Free disk where images and backups go, in bytes.
+    #[serde(default)]
+    pub free_bytes: u64,
+}
+
+/// To `plan`: what a release would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Outlook {
+    /// What is so now.
+    pub state: ServerState,
+    /// The steps, as the flow records them.
+    pub steps: serde_json::Value,
+    /// The steps as text.
+    pub text: String,
+    /// Names that `.env` has and the live release had not.
+    pub env_added: Vec<String>,
+    /// Names that the live release had and `.env` has not.
+    pub env_removed: Vec<String>,
+    /// What the compose file changes against the live release's, a unified diff.
+    pub compose_diff: String,
+    /// Why a release would be refused now.
+    pub refused: Vec<String>,
+}
+
+/// To `release` and `rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Released {
+    /// What is live now.
+    pub live: Taken,
+    /// What was live before.
+    #[serde(default)]
+    pub before: Option<Taken>,
+    /// Whether nothing had to be done.
+    #[serde(default)]
+    pub unchanged: bool,
+    /// Whether the agent holds the lock until `latest` is moved.
+    #[serde(default)]
+    pub waits_for_latest: bool,
+}

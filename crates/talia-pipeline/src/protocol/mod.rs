@@ -1,0 +1,22 @@
+//! What a client may ask a server's agent, in one strict grammar, and what the
+//! agent answers.
+//!
+//! A [`Request`] is one line: a verb and its words, one blank between them. It is
+//! parsed with the same code that prints it, and everything else is refused whole;
+//! nothing of it ever reaches a shell. Which verbs a key may use is its [`Role`].
+//! The environment is not part of a request: the server's own forced command names
+//! it, so that a key for staging cannot speak of production.
+
+mod answer;
+mod request;
+mod slot;
+mod version;
+mod word;
+
+pub use answer::{
+    BackupState, Hello, LockHolder, Outlook, Released, ServerState, SlotState, Taken,
+};
+pub use request::{LogQuery, Request, Role};
+pub use slot::Slot;
+pub use version::Version;
+pub use word::{Digest, EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};

@@ -1,0 +1,509 @@
+//! Requests: one line each, parsed and printed by one grammar.
+
+use std::{fmt, str::FromStr};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::{
+    version::Version,
+    word::{Digest, ReleaseId, RequestId, RevisionId, Since, Who},
+};
+
+/// The longest request, in bytes. What is larger comes on standard input.
+const LONGEST: usize = 4096;
+
+/// Whose key asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What a CI job holds: releases, and reads.
+    Deploy,
+    /// A person's: what changes files, data or the agent itself as well.
+    Admin,
+}
+
+impl Role {
+    /// As a server's forced command names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "deploy" => Ok(Self::Deploy),
+            "admin" => Ok(Self::Admin),
+            _ => Err(Error::usage("a role is `deploy` or `admin`")),
+        }
+    }
+}
+
+/// Which records of the app's log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogQuery {
+    /// Goes on as records come.
+    pub follow: bool,
+    /// No older ones.
+    pub since: Option<Since>,
+    /// Those of this request alone.
+    pub request_id: Option<RequestId>,
+}
+
+/// What a client asks.
+///
+/// ```
+/// use talia_pipeline::protocol::{Request, Role};
+///
+/// let request: Request = "logs since 15m".parse()?;
+/// assert_eq!(request.to_string(), "logs since 15m");
+/// assert!("logs since 15m; reboot".parse::<Request>().is_err());
+/// assert_eq!("unlock".parse::<Request>()?.role(), Role::Admin);
+/// # Ok::<(), talia_pipeline::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// `hello V`: which versions are there.
+    Hello(Version),
+    /// `status`: what runs, as the engine, Nginx and the disk say now.
+    Status,
+    /// `releases`: the records that are kept.
+    Releases,
+    /// `logs [follow] [since T] [request ID]`: the app's own records.
+    Logs(LogQuery),
+    /// `plan DIGEST|- REVISION [accept-drift]`: what a release would do.
+    Plan {
+        /// The image, where it is there already.
+        digest: Option<Digest>,
+        /// What it is built from.
+        revision: RevisionId,
+        /// Whether files that were edited on the server are taken as they are.
+        accept_drift: bool,
+    },
+    /// `release DIGEST REVISION after REVISION|none by WHO [accept-drift]`.
+    Release {
+        /// The image.
+        digest: Digest,
+        /// What it is built from, and what its health has to name.
+        revision: RevisionId,
+        /// What the client saw live, when it compared the two in git.
+        after: Option<RevisionId>,
+        /// Who asks.
+        by: Who,
+        /// Whether files that were edited on the server are taken as they are.
+        accept_drift: bool,
+    },
+    /// `rollback ID|- by WHO [accept-schema]`: back to a release that was good.
+    Rollback {
+        /// Which one; without it the last good one before the live one.
+        to: Option<ReleaseId>,
+        /// Who asks.
+        by: Who,
+        /// Whether it is known that the database's schema has changed since.
+        accept_schema: bool,
+    },
+    /// `backup`: a dump, proven to be readable.
+    Backup,
+    /// `cancel`: end the release that is running, unless it has switched.
+    Cancel,
+    /// `latest moved`: the registry's `latest` is moved, the lock may go.
+    LatestMoved,
+    /// `compose push`: a new compose file, on standard input.
+    ComposePush,
+    /// `env push`: a new `.env`, on standard input.
+    EnvPush,
+    /// `site push`: a new Nginx site, on standard input.
+    SitePush,
+    /// `restore ID`: the database as it was in this backup.
+    Restore(String),
+    /// `drill [ID]`: restore a backup somewhere else and compare it.
+    Drill(Option<String>),
+    /// `unlock`: end whatever holds the lock.
+    Unlock,
+    /// `maintenance on|off`.
+    Maintenance(bool),
+    /// `boot`: bring up what was live before a reboot.
+    Boot,
+    /// `prune`: remove what is not kept any more.
+    Prune,
+}
+
+impl Request {
+    /// The least role that may ask it.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Hello(_)
+            | Self::Status
+            | Self::Releases
+            | Self::Logs(_)
+            | Self::Plan { .. }
+            | Self::Release { .. }
+            | Self::Rollback { .. }
+            | Self::Backup
+            | Self::Cancel
+            | Self::LatestMoved => Role::Deploy,
+            Self::ComposePush
+            | Self::EnvPush
+            | Self::SitePush
+            | Self::Restore(_)
+            | Self::Drill(_)
+            | Self::Unlock
+            | Self::Maintenance(_)
+            | Self::Boot
+            | Self::Prune => Role::Admin,
+        }
+    }
+
+    /// Whether nothing on the server changes by it, not even the journal.
+    pub fn is_read_only(&self) -> bool {
+        matches!(
+            self,
+            Self::Hello(_) | Self::Status | Self::Releases | Self::Logs(_) | Self::Plan { .. }
+        )
+    }
+
+    /// Whether this role may ask it.
+    ///
+    /// # Errors
+    /// Refused, with the key that may.
+    pub fn allowed_to(&self, role: Role) -> Result<()> {
+        if role == Role::Admin || self.role() == Role::Deploy {
+            return Ok(());
+        }
+        Err(Error::refused(format!("the deploy key may not ask `{self}`"))
+            .hint("ask with the admin key: set `admin_user` and `admin_key` of the environment"))
+    }
+}
+
+/// A backup's id, in the form of [`ReleaseId`]'s first part and a few letters more.
+fn backup_id(text: &str) -> Result<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let holds = text.starts_with(|first: char| first.is_ascii_digit())
+        && (8..=64).contains(&text.len())
+        && text.chars().all(plain);
+    holds.then(|| text.to_owned()).ok_or_else(|| Error::usage("expected a backup's id"))
+}
+
+/// The words of one line.
+struct Words<'a> {
+    line: &'a str,
+    rest: Vec<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn next(&mut self, what: &str) -> Result<&'a str> {
+        if self.rest.is_empty() {
+            return Err(Error::usage(format!("the request ends where {what} is expected")));
+        }
+        Ok(self.rest.remove(0))
+    }
+
+    fn parse<T: FromStr<Err = Error>>(&mut self, what: &str) -> Result<T> {
+        self.next(what)?.parse()
+    }
+
+    /// A word, or `-`/`none` where there is none.
+    fn maybe<T: FromStr<Err = Error>>(&mut self, none: &str, what: &str) -> Result<Option<T>> {
+        let word = self.next(what)?;
+        if word == none { Ok(None) } else { word.parse().map(Some) }
+    }
+
+    fn keyword(&mut self, keyword: &str) -> Result<()> {
+        if self.next(&format!("`{keyword}`"))? == keyword {
+            return Ok(());
+        }
+        Err(Error::usage(format!("expected `{keyword}`")))
+    }
+
+    /// Whether this keyword comes next; it is taken then.
+    fn flag(&mut self, keyword: &str) -> bool {
+        let is_next = self.rest.first() == Some(&keyword);
+        if is_next {
+            self.rest.remove(0);
+        }
+        is_next
+    }
+
+    fn end<T>(self, request: T) -> Result<T> {
+        if self.rest.is_empty() {
+            return Ok(request);
+        }
+        Err(Error::usage(format!("the request goes on after its end: {} bytes", self.line.len())))
+    }
+}
+
+impl FromStr for Request {
+    type Err = Error;
+
+    fn from_str(line: &str) -> Result<Self> {
+        if line.len() > LONGEST {
+            return Err(Error::usage(format!("a request has at most {LONGEST} bytes")));
+        }
+        // Before anything of it is looked at: no control character, nothing that a
+        // shell or a terminal could make something of.
+        if !line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(Error::usage("a request is one line of printable ASCII"));
+        }
+        if line.split(' ').any(str::is_empty) {
+            return Err(Error::usage("a request's words stand one blank apart"));
+        }
+        let mut words = Words { line, rest: line.split(' ').collect() };
+        let verb = words.next("a verb")?;
+        let request = match verb {
+            "hello" => Self::Hello(words.parse("a version")?),
+            "status" => Self::Status,
+            "releases" => Self::Releases,
+            "logs" => {
+                let follow = words.flag("follow");
+                let since = words.flag("since").then(|| words.parse("a time")).transpose()?;
+                let request_id = words.flag("request").then(|| words.parse("an id")).transpose()?;
+                Self::Logs(LogQuery { follow, since, request_id })
+            }
+            "plan" => Self::Plan {
+                digest: words.maybe("-", "a digest or `-`")?,
+                revision: words.parse("a revision")?,
+                accept_drift: words.flag("accept-drift"),
+            },
+            "release" => {
+                let (digest, revision) = (words.parse("a digest")?, words.parse("a revision")?);
+                words.keyword("after")?;
+                let after = words.maybe("none", "the live revision or `none`")?;
+                words.keyword("by")?;
+                let by = words.parse("a name")?;
+                let accept_drift = words.flag("accept-drift");
+                Self::Release { digest, revision, after, by, accept_drift }
+            }
+            "rollback" => {
+                let to = words.maybe("-", "a release's id or `-`")?;
+                words.keyword("by")?;
+                let by = words.parse("a name")?;
+                Self::Rollback { to, by, accept_schema: words.flag("accept-schema") }
+            }
+            "backup" => Self::Backup,
+            "cancel" => Self::Cancel,
+            "latest" => {
+                words.keyword("moved")?;
+                Self::LatestMoved
+            }
+            "compose" | "env" | "site" => {
+                words.keyword("push")?;
+                match verb {
+                    "compose" => Self::ComposePush,
+                    "env" => Self::EnvPush,
+                    _ => Self::SitePush,
+                }
+            }
+            "restore" => Self::Restore(backup_id(words.next("a backup's id")?)?),
+            "drill" if words.rest.is_empty() => Self::Drill(None),
+            "drill" => Self::Drill(Some(backup_id(words.next("a backup's id")?)?)),
+            "unlock" => Self::Unlock,
+            "maintenance" => match words.next("`on` or `off`")? {
+                "on" => Self::Maintenance(true),
+                "off" => Self::Maintenance(false),
+                _ => return Err(Error::usage("expected `on` or `off`")),
+            },
+            "boot" => Self::Boot,
+            "prune" => Self::Prune,
+            _ => {
+                return Err(Error::new(ErrorKind::Refused, "there is no such request")
+                    .hint("this key takes the requests of `cargo xtask`, and no shell"));
+            }
+        };
+        words.end(request)
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn or<'a, T: AsRef<str>>(word: Option<&'a T>, none: &'a str) -> &'a str {
+            word.map_or(none, AsRef::as_ref)
+        }
+        let flag = |set: bool, word: &'static str| if set { word } else { "" };
+        match self {
+            Self::Hello(version) => write!(f, "hello {version}"),
+            Self::Status => f.write_str("status"),
+            Self::Releases => f.write_str("releases"),
+            Self::Logs(query) => {
+                write!(f, "logs{}", flag(query.follow, " follow"))?;
+                if let Some(since) = &query.since {
+                    write!(f, " since {since}")?;
+                }
+                match &query.request_id {
+                    Some(id) => write!(f, " request {id}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Plan { digest, revision, accept_drift } => {
+                let (digest, drift) = (or(digest.as_ref(), "-"), flag(*accept_drift, DRIFT));
+                write!(f, "plan {digest} {revision}{drift}")
+            }
+            Self::Release { digest, revision, after, by, accept_drift } => {
+                let (after, drift) = (or(after.as_ref(), "none"), flag(*accept_drift, DRIFT));
+                write!(f, "release {digest} {revision} after {after} by {by}{drift}")
+            }
+            Self::Rollback { to, by, accept_schema } => {
+                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, " accept-schema"));
+                write!(f, "rollback {to} by {by}{schema}")
+            }
+            Self::Backup => f.write_str("backup"),
+            Self::Cancel => f.write_str("cancel"),
+            Self::LatestMoved => f.write_str("latest moved"),
+            Self::ComposePush => f.write_str("compose push"),
+            Self::EnvPush => f.write_str("env push"),
+            Self::SitePush => f.write_str("site push"),
+            Self::Restore(id) => write!(f, "restore {id}"),
+            Self::Drill(None) => f.write_str("drill"),
+            Self::Drill(Some(id)) => write!(f, "drill {id}"),
+            Self::Unlock => f.write_str("unlock"),
+            Self::Maintenance(on) => {
+                f.write_str(if *on { "maintenance on" } else { "maintenance off" })
+            }
+            Self::Boot => f.write_str("boot"),
+            Self::Prune => f.write_str("prune"),
+        }
+    }
+}
+
+const DRIFT: &str = " accept-drift";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn lines() -> Vec<String> {
+        let digest = format!("sha256:{SHA}{}", &SHA[..24]);
+        let id = "20261124T081500Z-0123456789ab";
+        [
+            "hello 0.1".to_owned(),
+            "status".to_owned(),
+            "releases".to_owned(),
+            "logs".to_owned(),
+            "logs follow since 15m request 7f-3".to_owned(),
+            format!("plan - {SHA}"),
+            format!("plan {digest} {SHA} accept-drift"),
+            format!("release {digest} {SHA} after none by ana@laptop"),
+            format!("release {digest} {SHA}-dirty after {SHA} by github/talia/42 accept-drift"),
+            "rollback - by ana".to_owned(),
+            format!("rollback {id} by ana accept-schema"),
+            "backup".to_owned(),
+            "cancel".to_owned(),
+            "latest moved".to_owned(),
+            "compose push".to_owned(),
+            "env push".to_owned(),
+            "site push".to_owned(),
+            format!("restore {id}"),
+            "drill".to_owned(),
+            format!("drill {id}"),
+            "unlock".to_owned(),
+            "maintenance on".to_owned(),
+            "maintenance off".to_owned(),
+            "boot".to_owned(),
+            "prune".to_owned(),
+        ]
+        .into()
+    }
+
+    #[test]
+    fn what_is_printed_is_parsed_again() {
+        for line in lines() {
+            assert_eq!(line.parse::<Request>().unwrap().to_string(), line);
+        }
+    }
+
+    const ODD: &[u8] = b" \n\t\0;|&$`'\"\\-./:0aZ\x7f\xc3~#*()<>";
+
+    /// A small generator of its own: the same numbers at every run.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % sides as u64).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_changed_line_is_refused_or_means_what_it_says() {
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let (lines, mut refused) = (lines(), 0);
+        for _ in 0..50_000 {
+            let mut bytes = lines[dice.roll(lines.len())].clone().into_bytes();
+            for _ in 0..=dice.roll(3) {
+                let at = dice.roll(bytes.len() + 1);
+                let byte = ODD[dice.roll(ODD.len())];
+                match dice.roll(3) {
+                    0 if at < bytes.len() => bytes[at] = byte,
+                    1 if at < bytes.len() => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, byte),
+                }
+                if bytes.is_empty() {
+                    bytes.push(b'x');
+                }
+            }
+            let Ok(line) = String::from_utf8(bytes) else { continue };
+            match line.parse::<Request>() {
+                // One meaning, one spelling.
+                Ok(request) => assert_eq!(request.to_string(), line),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 10_000, "the changes hardly ever broke a line: {refused}");
+    }
+
+    #[test]
+    fn hostile_lines_are_refused() {
+        let long = format!("status{}", " x".repeat(4096));
+        for bad in [
+            "",
+            " ",
+            "status ",
+            " status",
+            "status  ",
+            "status\n",
+            "status\nunlock",
+            "status\0",
+            "status; reboot",
+            "status $(reboot)",
+            "STATUS",
+            "sh",
+            "/bin/sh -c id",
+            "rsync --server --daemon .",
+            "scp -t /etc",
+            "internal-sftp",
+            "logs since 1h --follow",
+            "logs request ../../etc/passwd",
+            "restore ../../x",
+            "restore -x",
+            "maintenance",
+            "maintenance on off",
+            "hello",
+            "hello 1",
+            "rollback --force by x",
+            "release latest HEAD after none by x",
+            "status\u{202e}",
+            long.as_str(),
+        ] {
+            assert!(bad.parse::<Request>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_deploy_key_may_not_ask_what_is_for_people() {
+        let asked = |line: &str| line.parse::<Request>().unwrap().allowed_to(Role::Deploy);
+        for verb in ["unlock", "env push", "compose push", "site push", "boot", "prune", "drill"] {
+            assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
+        }
+        for verb in ["status", "backup", "cancel", "logs"] {
+            assert!(asked(verb).is_ok(), "{verb}");
+        }
+    }
+}
