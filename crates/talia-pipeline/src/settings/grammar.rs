@@ -101,6 +101,37 @@ pub(super) fn coverage_source(text: &str, depth: usize) -> Check {
     ensure(!text.contains(',') && !text.starts_with('-'), "one package or folder, such as `app`")
 }
 
+/// An environment's name: it becomes part of users', folders' and projects' names.
+pub(super) fn environment(text: &str) -> Check {
+    let holds = text.len() <= 31
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    ensure(holds, "a name of lower-case letters, digits and `-`, such as `staging`")
+}
+
+/// A host's name or address.
+pub(super) fn host(text: &str) -> Check {
+    let holds = text.len() <= 253
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == ':')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
+    ensure(holds, "a host's name or address, such as `talia.example`")
+}
+
+/// A user's name on a server or in a registry.
+pub(super) fn user(text: &str) -> Check {
+    let holds = text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    ensure(holds, "a user's name, such as `deploy`")
+}
+
+/// The path of a URL.
+pub(super) fn url_path(text: &str) -> Check {
+    let holds = text.starts_with('/')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/-._~".contains(c));
+    ensure(holds, "a URL's path, such as `/api/health`")
+}
+
 /// A name of an environment variable, as POSIX has it.
 pub(super) fn variable(text: &str) -> Check {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

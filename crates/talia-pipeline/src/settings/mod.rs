@@ -30,6 +30,7 @@
 //! Paths are checked as text, never on the disk: whether a folder exists is for
 //! the step that needs it to say.
 
+mod environment;
 mod file;
 mod findings;
 mod grammar;
@@ -37,6 +38,7 @@ mod image_name;
 mod model;
 mod path;
 mod percent;
+mod policy;
 mod read;
 mod source;
 mod suggest;
@@ -46,7 +48,9 @@ mod table;
 mod tests;
 mod values;
 
+pub use environment::{Agent, Environment};
 pub use model::{
     Backend, Coverage, Image, Landing, Limits, Manager, Project, Python, SecretSources, Settings,
     Tests,
 };
+pub use policy::{Backups, ComposeRights, Health, Listen, Policy, Strategy};

@@ -6,6 +6,8 @@ use camino::Utf8PathBuf;
 
 use crate::coverage::Percent;
 
+use super::Environment;
+
 /// Everything that `infra/pipeline.toml` can say.
 ///
 /// The default is what an empty file says.
@@ -27,6 +29,8 @@ pub struct Settings {
     pub backend: Backend,
     /// `[landing]`: the static landing page.
     pub landing: Landing,
+    /// `[environments.<name>]`: where releases go.
+    pub environments: BTreeMap<String, Environment>,
     /// `[limits]`: how long things may take.
     pub limits: Limits,
     /// `[secrets]`: which values are secret, and where they come from.

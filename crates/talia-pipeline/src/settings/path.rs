@@ -22,6 +22,20 @@ pub(super) fn inside(text: &str, depth: usize) -> Check {
     depth_of(text, depth).map(drop).ok_or_else(|| Fault::new(leaves))
 }
 
+/// A path in full on another machine: it is compared as text there.
+pub(super) fn absolute(text: &str) -> Check {
+    let expected = "a path in full, such as `/opt/talia-backend`";
+    let path = Utf8Path::new(text);
+    let holds = is_text(text)
+        && path.is_absolute()
+        && path.components().count() > 1
+        && !text.contains("//")
+        && !text.ends_with('/')
+        && !path.components().any(|part| part == Utf8Component::ParentDir)
+        && !text.split('/').any(|part| part == ".");
+    if holds { Ok(()) } else { Err(Fault::new(expected)) }
+}
+
 /// A path anywhere on this machine.
 pub(super) fn anywhere(text: &str) -> Check {
     if !is_text(text) {

@@ -8,6 +8,7 @@ use toml::Spanned;
 use crate::error::Result;
 
 use super::{
+    environment::environment,
     findings::error,
     grammar,
     image_name::{reference, repository},
@@ -22,9 +23,9 @@ use super::{
 };
 
 /// No step is waited for longer: a week.
-const LONGEST: u64 = 7 * 24 * 60 * 60;
+pub(super) const LONGEST: u64 = 7 * 24 * 60 * 60;
 
-type In<'a, 'r, 't, 'd> = &'a mut Section<'r, 't, 'd>;
+pub(super) type In<'a, 'r, 't, 'd> = &'a mut Section<'r, 't, 'd>;
 
 impl Settings {
     /// Reads settings from text. `shown_path` is what errors call the file.
@@ -62,6 +63,10 @@ fn settings(root: In<'_, '_, '_, '_>) -> Settings {
     let landing = root.section("landing", |landing| Landing {
         source: path(landing.text("source", |text| inside(text, 0))),
     });
+    let environments =
+        root.sections("environments", "production", grammar::environment, |section, name| {
+            environment(section, name)
+        });
     let limits = root.section("limits", limits);
     let secrets = root.section("secrets", secrets);
     for name in build_secrets {
@@ -73,7 +78,8 @@ fn settings(root: In<'_, '_, '_, '_>) -> Settings {
             root.refuse(name.span(), message, Some(hint));
         }
     }
-    Settings { project, backend, landing, limits, secrets }
+    let environments = environments.into_iter().collect();
+    Settings { project, backend, landing, environments, limits, secrets }
 }
 
 fn backend(backend: In<'_, '_, '_, '_>, build_secrets: &mut Vec<Spanned<String>>) -> Backend {
@@ -234,18 +240,22 @@ fn secrets(secrets: In<'_, '_, '_, '_>) -> SecretSources {
     SecretSources { names: names.into_iter().map(Spanned::into_inner).collect(), files }
 }
 
-fn seconds(section: In<'_, '_, '_, '_>, key: &'static str, most: u64) -> Option<Duration> {
+pub(super) fn seconds(
+    section: In<'_, '_, '_, '_>,
+    key: &'static str,
+    most: u64,
+) -> Option<Duration> {
     section.whole(key, 1..=most, "seconds").map(Duration::from_secs)
 }
 
-fn plain(text: Option<Spanned<String>>) -> Option<String> {
+pub(super) fn plain(text: Option<Spanned<String>>) -> Option<String> {
     text.map(Spanned::into_inner)
 }
 
-fn path(text: Option<Spanned<String>>) -> Option<Utf8PathBuf> {
+pub(super) fn path(text: Option<Spanned<String>>) -> Option<Utf8PathBuf> {
     plain(text).map(Into::into)
 }
 
-fn all(texts: Option<Vec<Spanned<String>>>) -> Option<Vec<String>> {
+pub(super) fn all(texts: Option<Vec<Spanned<String>>>) -> Option<Vec<String>> {
     texts.map(|texts| texts.into_iter().map(Spanned::into_inner).collect())
 }

@@ -85,6 +85,43 @@ impl<'d> Section<'_, '_, 'd> {
         Section { reader: &mut *self.reader, table, path }.read(read)
     }
 
+    /// Reads every section below this name, whatever each is called. The keys of
+    /// `example` are asked for in any case, so that they are known.
+    pub(super) fn sections<T>(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        check: impl Fn(&str) -> Check,
+        read: impl Fn(&mut Section<'_, '_, '_>, &str) -> T,
+    ) -> Vec<(String, T)> {
+        let table = self.take(name).and_then(|value| {
+            let table = value.get_ref().as_table();
+            if table.is_none() {
+                let expected = format!("sections such as [{name}.{example}]");
+                self.mistyped(name, value, &expected, None);
+            }
+            table
+        });
+        let path = format!("{name}.{example}");
+        Section { reader: &mut *self.reader, table: None, path }.read(|it| read(it, example));
+        let mut found = Vec::new();
+        for (key, value) in table.into_iter().flat_map(|table| table.iter()) {
+            let called = key.get_ref().as_ref();
+            if !self.holds(&format!("each name in [{name}]"), called, key.span(), &check) {
+                continue;
+            }
+            let Some(table) = value.get_ref().as_table() else {
+                let expected = format!("a section that begins with [{name}.{called}]");
+                self.mistyped(called, value, &expected, None);
+                continue;
+            };
+            let (table, path) = (Some(table), format!("{name}.{called}"));
+            let one = Section { reader: &mut *self.reader, table, path };
+            found.push((called.to_owned(), one.read(|it| read(it, called))));
+        }
+        found
+    }
+
     /// Notes a mistake that several values make together.
     pub(super) fn refuse(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         self.reader.findings.add(Mistake::new(span, message).hint(hint));

@@ -122,6 +122,17 @@ impl Section<'_, '_, '_> {
         number
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.take(name)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            let hint = unquoted(value, |text| matches!(text, "true" | "false"));
+            self.mistyped(name, value, "`true` or `false`", hint);
+        }
+        flag
+    }
+
     /// A percentage, read from the digits themselves.
     pub(super) fn percent(&mut self, name: &'static str) -> Option<crate::coverage::Percent> {
         let value = self.take(name)?;
