@@ -99,5 +99,5 @@ pub use plan::Plan;
 pub use report::Report;
 pub use runner::Fake;
 pub use state::{State, state_dir};
-pub use step::{Action, Answer, Step, Summary, Touches};
+pub use step::{Action, Answer, Pace, Step, Summary, Touches, Try, Verdict};
 pub use world::{System, World};

@@ -69,6 +69,37 @@ pub trait Step: Send {
 /// Turns a command's answer into a step's own.
 type Read<'a, T> = Box<dyn FnOnce(&Answer) -> Result<T> + Send + 'a>;
 
+/// Judges one answer of a command that is run again and again.
+type Judge<'a, T> = Box<dyn FnMut(&Try<'_>) -> Result<Verdict<T>> + Send + 'a>;
+
+/// How often a command is run again, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// From the end of one try to the begin of the next.
+    pub interval: Duration,
+    /// No try begins later than this after the first one.
+    pub deadline: Duration,
+}
+
+/// One try of a command that is run again and again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Try<'a> {
+    /// What it said, whatever its exit; 124 where it took too long.
+    pub answer: &'a Answer,
+    /// Whether the deadline has come, so that there is no further try.
+    pub is_last: bool,
+}
+
+/// What is to be done after one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<T> {
+    /// Try again; why, for people.
+    Again(String),
+    /// That was the answer.
+    Done(T),
+}
+
 /// What a [`Step`] does. `T` is its typed answer.
 #[non_exhaustive]
 pub enum Action<'a, T> {
@@ -78,6 +109,16 @@ pub enum Action<'a, T> {
         line: Box<CommandLine>,
         /// Reads an accepted exit. Any other exit fails the step before this.
         read: Read<'a, T>,
+    },
+    /// Run a command again and again, until its answer is the one waited for.
+    Poll {
+        /// The command; every exit is the judge's to see.
+        line: Box<CommandLine>,
+        /// How often, and for how long.
+        pace: Pace,
+        /// Judges every answer. Where it still wants another one after the last,
+        /// the step fails with what it said.
+        judge: Judge<'a, T>,
     },
     /// Do something in this process.
     Work {
@@ -96,6 +137,15 @@ impl<'a, T> Action<'a, T> {
         Self::Command { line: Box::new(line), read: Box::new(read) }
     }
 
+    /// Run this command until `judge` has what it waits for.
+    pub fn poll(
+        line: CommandLine,
+        pace: Pace,
+        judge: impl FnMut(&Try<'_>) -> Result<Verdict<T>> + Send + 'a,
+    ) -> Self {
+        Self::Poll { line: Box::new(line), pace, judge: Box::new(judge) }
+    }
+
     /// Do this in the process, changing nothing.
     pub fn read(what: impl Into<String>, work: impl FnOnce() -> Result<T> + Send + 'a) -> Self {
         Self::Work { what: what.into(), effect: Effect::Read, work: Box::new(work) }
@@ -109,7 +159,7 @@ impl<'a, T> Action<'a, T> {
     /// What it may change.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Command { line, .. } => line.effect_kind(),
+            Self::Command { line, .. } | Self::Poll { line, .. } => line.effect_kind(),
             Self::Work { effect, .. } => *effect,
         }
     }
@@ -117,7 +167,7 @@ impl<'a, T> Action<'a, T> {
     /// The command line, if it is one.
     pub fn command_line(&self) -> Option<&CommandLine> {
         match self {
-            Self::Command { line, .. } => Some(line),
+            Self::Command { line, .. } | Self::Poll { line, .. } => Some(line),
             Self::Work { .. } => None,
         }
     }
@@ -191,6 +241,13 @@ impl Answer {
     pub fn unreadable(&self, expected: &str) -> crate::Error {
         crate::Error::step(format!("expected {expected}, the command said something else"))
             .tail(self.last_lines(10))
+    }
+}
+
+impl<'a> Try<'a> {
+    /// One try, for a fake runner.
+    pub fn new(answer: &'a Answer, is_last: bool) -> Self {
+        Self { answer, is_last }
     }
 }
 

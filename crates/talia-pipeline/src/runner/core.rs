@@ -14,7 +14,7 @@ use crate::{
     plan::{Node, Planned},
     preflight::is_looked_up_at_its_start,
     process::Cancel,
-    step::{Action, Step, Summary},
+    step::{Action, Step, Summary, Try, Verdict},
 };
 
 use super::{Runner, Shell, slots::Slots};
@@ -141,18 +141,6 @@ impl Core {
         }
     }
 
-    /// Runs a step that was put off; see [`crate::Context::finally`].
-    pub(crate) fn run_at_the_end<S: Step>(&self, id: &str, step: &S) -> Result<S::Output> {
-        match &self.runner {
-            Runner::Recorder(recorder) => {
-                recorder.add(Node::Finally(planned(id, &step.label(), step, None)));
-                Ok(step.assume())
-            }
-            Runner::Fake(fake) => answer_by(fake, step).map_err(|e| e.in_step(&step.label())),
-            Runner::Shell => self.run_put_off(id, &step.label(), step),
-        }
-    }
-
     /// Answers a question; see [`crate::Context::observe`].
     pub(crate) fn observe<S: Step>(
         &self,
@@ -172,6 +160,9 @@ impl Core {
             Action::Work { work, .. } => work(),
             Action::Command { line, read } => {
                 self.shell.observe(&line, cancel, self.limits).and_then(|a| read(&a))
+            }
+            Action::Poll { .. } => {
+                Err(Error::usage(format!("{label} waits for something, so it is no observation")))
             }
         };
         let result = result.map_err(|error| error.in_step(&label));
@@ -219,7 +210,7 @@ impl Core {
         let action = step.action();
         let work = match &action {
             Action::Work { what, .. } => Some(what.clone()),
-            Action::Command { .. } => None,
+            Action::Command { .. } | Action::Poll { .. } => None,
         };
         self.progress()
             .running
@@ -229,21 +220,14 @@ impl Core {
         let result = match (missing, action) {
             (Some(reason), _) => Err(Error::preflight(reason)),
             (None, Action::Work { work, .. }) => work(),
+            (None, Action::Poll { line, pace, judge }) => {
+                let told_at = Cell::new(None);
+                let tell = |event: Event| self.tell(event, &told_at);
+                self.shell.poll((id, label), &line, pace, (cancel, limits), &tell, judge)
+            }
             (None, Action::Command { line, read }) => {
-                let told_at = Cell::new(None::<Duration>);
-                let tell = |event: Event| {
-                    // Whoever asks what a step said last wants the very last.
-                    self.remember_line(&event);
-                    if matches!(event, Event::Progress { .. }) {
-                        let now = self.shell.world().elapsed();
-                        let told = told_at.get();
-                        if told.is_some_and(|at| now.saturating_sub(at) <= PROGRESS_PAUSE) {
-                            return;
-                        }
-                        told_at.set(Some(now));
-                    }
-                    self.emit(event);
-                };
+                let told_at = Cell::new(None);
+                let tell = |event: Event| self.tell(event, &told_at);
                 let answer = self.shell.execute(id, label, &line, cancel, limits, &tell);
                 answer.and_then(|answer| {
                     read(&answer).map_err(|error| {
@@ -268,6 +252,20 @@ impl Core {
         let reasons: Vec<&str> =
             tools.filter_map(|tool| self.missing.get(tool).map(String::as_str)).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// Tells of a running command; of its unfinished line now and then only.
+    fn tell(&self, event: Event, told_at: &Cell<Option<Duration>>) {
+        // Whoever asks what a step said last wants the very last.
+        self.remember_line(&event);
+        if matches!(event, Event::Progress { .. }) {
+            let now = self.shell.world().elapsed();
+            if told_at.get().is_some_and(|at| now.saturating_sub(at) <= PROGRESS_PAUSE) {
+                return;
+            }
+            told_at.set(Some(now));
+        }
+        self.emit(event);
     }
 
     fn remember_line(&self, event: &Event) {
@@ -359,9 +357,15 @@ impl Core {
 }
 
 /// What a fake runner makes of a step.
-fn answer_by<S: Step>(fake: &super::Fake, step: &S) -> Result<S::Output> {
+pub(super) fn answer_by<S: Step>(fake: &super::Fake, step: &S) -> Result<S::Output> {
     match step.action() {
         Action::Work { .. } => Ok(step.assume()),
+        Action::Poll { line, mut judge, .. } => {
+            match judge(&Try::new(&fake.answer(&line), true))? {
+                Verdict::Done(output) => Ok(output),
+                Verdict::Again(reason) => Err(Error::step(reason)),
+            }
+        }
         Action::Command { line, read } => {
             let answer = fake.answer(&line);
             if line.accepted().contains(&answer.exit()) {
@@ -373,13 +377,13 @@ fn answer_by<S: Step>(fake: &super::Fake, step: &S) -> Result<S::Output> {
     }
 }
 
-fn planned<S: Step>(id: &str, label: &str, step: &S, answer: Option<String>) -> Planned {
+pub(super) fn planned<S: Step>(id: &str, label: &str, step: &S, answer: Option<String>) -> Planned {
     let action = step.action();
     let command = action.command_line().cloned();
     let effect = action.effect();
     let work = match action {
         Action::Work { what, .. } => Some(what),
-        Action::Command { .. } => None,
+        Action::Command { .. } | Action::Poll { .. } => None,
     };
     Planned {
         id: id.to_owned(),

@@ -4,6 +4,7 @@ mod core;
 mod fake;
 mod masking;
 mod output;
+mod poll;
 mod put_off;
 mod recorder;
 mod shell;

@@ -9,18 +9,28 @@ use std::{
     time::Duration,
 };
 
-use crate::{error::Result, process::Cancel, step::Step};
+use crate::{error::Result, plan::Node, process::Cancel, step::Step};
 
-use super::{Limits, core::Core};
+use super::{
+    Limits, Runner,
+    core::{Core, answer_by, planned},
+};
 
 impl Core {
+    /// Runs a step that was put off; see [`crate::Context::finally`].
+    pub(crate) fn run_at_the_end<S: Step>(&self, id: &str, step: &S) -> Result<S::Output> {
+        match &self.runner {
+            Runner::Recorder(recorder) => {
+                recorder.add(Node::Finally(planned(id, &step.label(), step, None)));
+                Ok(step.assume())
+            }
+            Runner::Fake(fake) => answer_by(fake, step).map_err(|e| e.in_step(&step.label())),
+            Runner::Shell => self.run_put_off(id, &step.label(), step),
+        }
+    }
+
     /// Runs a step that was put off until the end.
-    pub(super) fn run_put_off<S: Step>(
-        &self,
-        id: &str,
-        label: &str,
-        step: &S,
-    ) -> Result<S::Output> {
+    fn run_put_off<S: Step>(&self, id: &str, label: &str, step: &S) -> Result<S::Output> {
         // What was put off still runs after an interrupt, under its own limit; a
         // second interrupt ends it.
         let cleaning = self.cancel.sheltered();

@@ -79,7 +79,7 @@ impl Shell {
         path.exists().then_some(path)
     }
 
-    fn open_log(&self, id: &str, label: &str) -> Option<File> {
+    pub(super) fn open_log(&self, id: &str, label: &str) -> Option<File> {
         let folder = self.logs.as_ref()?;
         fs::create_dir_all(folder).ok()?;
         let path = folder.join(log_name(id, label));
@@ -167,7 +167,7 @@ impl Shell {
         }
     }
 
-    fn spawn(
+    pub(super) fn spawn(
         &self,
         id: &str,
         line: &CommandLine,
@@ -349,7 +349,7 @@ pub(crate) fn unexpected_exit(line: &CommandLine, exit: i32, answer: &Answer) ->
 }
 
 /// Sleeps, unless the run is cancelled meanwhile.
-fn wait(pause: Duration, cancel: &Cancel) {
+pub(super) fn wait(pause: Duration, cancel: &Cancel) {
     const NAP: Duration = Duration::from_millis(50);
     let mut left = pause;
     while !left.is_zero() && !cancel.is_cancelled() {

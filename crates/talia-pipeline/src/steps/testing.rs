@@ -48,6 +48,15 @@ fn render<S: Step>(step: &S) -> String {
             }
             text.push('\n');
         }
+        Action::Poll { line, pace, .. } => {
+            text.push_str(&format!("$ {line}\n"));
+            text.push_str(&format!(
+                "effect {:?}, every {:?}, at most {:?}\n",
+                line.effect_kind(),
+                pace.interval,
+                pace.deadline
+            ));
+        }
         Action::Work { what, effect, .. } => {
             text.push_str(&format!("in this process: {what}\neffect {effect:?}\n"));
         }

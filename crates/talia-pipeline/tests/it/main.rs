@@ -14,6 +14,7 @@ mod github;
 mod memory;
 mod output;
 mod plan;
+mod poll;
 mod preflight;
 mod process;
 mod quoting;
