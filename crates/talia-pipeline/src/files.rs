@@ -49,6 +49,17 @@ pub fn remove_if_there(path: &Utf8Path) -> io::Result<()> {
     }
 }
 
+/// What is free on the file system of a folder: bytes that an ordinary user could
+/// write, and how many files; `None` where the file system does not count these.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn free(folder: &Utf8Path) -> io::Result<(u64, Option<u64>)> {
+    let found = rustix::fs::statvfs(folder.as_std_path())?;
+    let inodes = (found.f_files > 0).then_some(found.f_favail);
+    Ok((found.f_bavail.saturating_mul(found.f_frsize), inodes))
+}
+
 /// FNV-1a: tells two texts apart and stays the same between versions. It is no
 /// proof against intent; nothing that must be one stands on it.
 pub(crate) fn fingerprint(text: &str) -> u64 {

@@ -79,6 +79,7 @@ pub mod quote;
 pub mod report;
 pub mod runner;
 pub mod secret;
+pub mod server;
 pub mod settings;
 pub mod signals;
 pub mod state;

@@ -3,7 +3,10 @@
 
 pub mod buildkit;
 pub mod cobertura;
+pub mod compose;
+pub mod health;
 pub mod junit;
+pub mod nginx;
 pub mod pyproject;
 pub mod pytest_exit;
 pub mod python_version;

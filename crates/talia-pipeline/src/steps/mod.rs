@@ -6,5 +6,6 @@ pub mod git;
 pub mod image;
 pub mod install;
 pub mod python;
+pub mod server;
 #[cfg(test)]
 pub(crate) mod testing;

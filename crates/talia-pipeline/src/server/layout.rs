@@ -1,0 +1,161 @@
+//! Where everything of one environment lies on its server.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{
+    protocol::{EnvironmentName, ReleaseId, Slot},
+    settings::Policy,
+};
+
+/// The paths of one environment.
+///
+/// ```
+/// use talia_pipeline::{protocol::Slot, server::Layout, settings::Policy};
+///
+/// let layout = Layout::new(&"staging".parse()?, &Policy::default());
+/// assert_eq!(layout.live_socket(), "/var/lib/talia/staging/sock/api.sock");
+/// assert_eq!(layout.project(Slot::Blue), "talia-staging-blue");
+/// # Ok::<(), talia_pipeline::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    environment: EnvironmentName,
+    folder: Utf8PathBuf,
+    root: Utf8PathBuf,
+}
+
+impl Layout {
+    /// Where the agent is; it and every folder above it belong to root.
+    pub const AGENT: &str = "/usr/local/lib/talia/talia-agent";
+
+    /// The paths of this environment.
+    pub fn new(environment: &EnvironmentName, policy: &Policy) -> Self {
+        Self {
+            environment: environment.clone(),
+            folder: policy.folder.clone(),
+            root: Utf8PathBuf::from("/"),
+        }
+    }
+
+    /// The same below another root, for tests.
+    #[must_use]
+    pub fn below(mut self, root: &Utf8Path) -> Self {
+        self.folder = root.join(self.folder.as_str().trim_start_matches('/'));
+        root.clone_into(&mut self.root);
+        self
+    }
+
+    /// A server's own policy for an environment.
+    pub fn policy(environment: &EnvironmentName) -> Utf8PathBuf {
+        format!("/etc/talia/{environment}.toml").into()
+    }
+
+    /// The environment's name.
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The backend's folder.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// The registry login for pulls, as `DOCKER_CONFIG`.
+    pub fn docker_config(&self) -> Utf8PathBuf {
+        self.root.join(format!("etc/talia/{}/docker", self.environment))
+    }
+
+    /// The compose file.
+    pub fn compose_file(&self) -> Utf8PathBuf {
+        self.folder.join("docker-compose.yml")
+    }
+
+    /// What is added to the compose file on this server, if anything.
+    pub fn compose_override(&self) -> Utf8PathBuf {
+        self.folder.join("compose.override.yml")
+    }
+
+    /// The service's environment.
+    pub fn env_file(&self) -> Utf8PathBuf {
+        self.folder.join(".env")
+    }
+
+    /// The files as they were pushed, to tell what was edited since.
+    pub fn pushed(&self) -> Utf8PathBuf {
+        self.folder.join("pushed")
+    }
+
+    /// All releases.
+    pub fn releases(&self) -> Utf8PathBuf {
+        self.folder.join("releases")
+    }
+
+    /// One release: its record, and the files that it runs with.
+    pub fn release(&self, id: &ReleaseId) -> Utf8PathBuf {
+        self.releases().join(id.as_str())
+    }
+
+    /// Database dumps.
+    pub fn backups(&self) -> Utf8PathBuf {
+        self.folder.join("backups")
+    }
+
+    /// What was done, by whom, as events.
+    pub fn journal(&self) -> Utf8PathBuf {
+        self.folder.join("journal.jsonl")
+    }
+
+    /// Held by whoever changes something.
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// The logs of the agent's steps.
+    pub fn state(&self) -> Utf8PathBuf {
+        self.own().join("state")
+    }
+
+    /// The folder of a slot's socket; a reboot must not empty it.
+    pub fn socket_folder(&self, slot: Slot) -> Utf8PathBuf {
+        self.own().join("sock").join(slot.name())
+    }
+
+    /// A slot's socket.
+    pub fn socket(&self, slot: Slot) -> Utf8PathBuf {
+        self.socket_folder(slot).join("api.sock")
+    }
+
+    /// The link that names the live slot's socket, which Nginx proxies to.
+    pub fn live_socket(&self) -> Utf8PathBuf {
+        self.own().join("sock/api.sock")
+    }
+
+    /// While this file is there, clients get the maintenance page.
+    pub fn maintenance(&self) -> Utf8PathBuf {
+        self.own().join("maintenance")
+    }
+
+    /// The app's logs in a slot.
+    pub fn logs(&self, slot: Slot) -> Utf8PathBuf {
+        self.root.join(format!("var/log/talia/{}/{slot}", self.environment))
+    }
+
+    /// The Nginx site.
+    pub fn nginx_site(&self) -> Utf8PathBuf {
+        self.root.join(format!("etc/nginx/sites-available/talia-{}.conf", self.environment))
+    }
+
+    /// The file that names the live port, with `listen = "port"`.
+    pub fn nginx_port(&self) -> Utf8PathBuf {
+        self.root.join(format!("etc/nginx/talia/{}-port.conf", self.environment))
+    }
+
+    /// The compose project of a slot.
+    pub fn project(&self, slot: Slot) -> String {
+        format!("talia-{}-{slot}", self.environment)
+    }
+
+    fn own(&self) -> Utf8PathBuf {
+        self.root.join("var/lib/talia").join(self.environment.as_str())
+    }
+}

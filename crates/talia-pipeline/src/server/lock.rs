@@ -1,0 +1,172 @@
+//! The server's lock: held exactly as long as anything of its holder works.
+//!
+//! It is a kernel lock on an open file, and the descriptor is handed to every child:
+//! so it is free when the last of them has ended, in whatever way, and never before.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, Write as _},
+    os::unix::fs::MetadataExt as _,
+    thread,
+    time::Duration,
+};
+
+use camino::Utf8Path;
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::{FdFlags, fcntl_setfd},
+    process::{Pid, Signal, kill_process},
+};
+
+use crate::{
+    error::{Error, Result},
+    protocol::LockHolder,
+};
+
+/// How long the kernel is waited for, once every holder is ended.
+const FREED_WITHIN: Duration = Duration::from_secs(10);
+/// How long one who only looks may hold it at most.
+const LOOKED_AT_FOR: Duration = Duration::from_millis(200);
+const NAP: Duration = Duration::from_millis(20);
+
+/// Holds the server's lock.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes it, and says in the file who has it.
+    ///
+    /// # Errors
+    /// Refused when somebody else holds it, who is named; a step error when the file
+    /// cannot be written.
+    pub fn take(path: &Utf8Path, holder: &LockHolder) -> Result<Self> {
+        let cannot = |cause: std::io::Error| {
+            Error::step(format!("the lock {path} cannot be taken")).caused_by(cause)
+        };
+        let mut file = open(path).map_err(cannot)?;
+        let mut left = LOOKED_AT_FOR;
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(cannot(error.into()));
+            }
+            // Whoever only looks holds it for a moment too.
+            if left.is_zero() {
+                return Err(held(&mut file, holder.since_ms));
+            }
+            thread::sleep(NAP);
+            left = left.saturating_sub(NAP);
+        }
+        let text = serde_json::to_string(holder).unwrap_or_default();
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{text}"))
+            .map_err(cannot)?;
+        // Children get it too: whatever works for the holder holds the lock.
+        fcntl_setfd(&file, FdFlags::empty()).map_err(|error| cannot(error.into()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(path: &Utf8Path) -> std::io::Result<File> {
+    File::options().create(true).read(true).write(true).truncate(false).open(path)
+}
+
+fn held(file: &mut File, now_ms: u64) -> Error {
+    let Some(holder) = read(file) else {
+        return Error::refused("somebody works on this server, and has not said who")
+            .hint("wait, ask `cargo xtask status`, or end it: `cargo xtask unlock`");
+    };
+    let age = now_ms.saturating_sub(holder.since_ms) / 1000;
+    let LockHolder { doing, by, run, pid, .. } = holder;
+    Error::refused(format!(
+        "{by} works on this server: {doing}, since {age} s (process {pid}, run {run})"
+    ))
+    .hint("wait until it has ended, end it gently with `cargo xtask cancel`, or at once with `cargo xtask unlock`")
+}
+
+fn read(file: &mut File) -> Option<LockHolder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Who holds the lock, if anybody does.
+///
+/// # Errors
+/// When the file cannot be opened for another reason than that it is not there.
+pub fn holder(path: &Utf8Path) -> Result<Option<LockHolder>> {
+    // Opened for reading alone: to look must not make the file.
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => {
+            return Err(Error::step(format!("the lock {path} cannot be read")).caused_by(cause));
+        }
+    };
+    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+        return Ok(None);
+    }
+    Ok(Some(read(&mut file).unwrap_or_else(|| LockHolder {
+        pid: 0,
+        doing: "something".to_owned(),
+        by: "somebody".parse().unwrap_or_else(|_| unreachable!("it is a word")),
+        run: "-".to_owned(),
+        since_ms: 0,
+    })))
+}
+
+/// Whether this process has the lock's file open, as a child of its holder has.
+pub fn inherited_holder(path: &Utf8Path) -> bool {
+    processes(path).contains(&std::process::id())
+}
+
+/// Ends every process that holds the lock, and waits until the kernel has freed it.
+/// Gives the numbers of those that were ended.
+///
+/// # Errors
+/// When one cannot be ended.
+pub fn end_holders(path: &Utf8Path) -> Result<Vec<u32>> {
+    let mut ended = Vec::new();
+    let mut left = FREED_WITHIN;
+    loop {
+        if holder(path)?.is_none() {
+            return Ok(ended);
+        }
+        for pid in processes(path).into_iter().filter(|pid| *pid != std::process::id()) {
+            let target = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            // A stopped process is ended as well; one that has gone is no error.
+            if let Some(target) = target
+                && kill_process(target, Signal::KILL).is_ok()
+                && !ended.contains(&pid)
+            {
+                ended.push(pid);
+            }
+        }
+        if left.is_zero() {
+            return Err(Error::step(format!(
+                "the lock {path} is still held after its holders were ended"
+            ))
+            .hint("a process that waits for a broken disk cannot be ended: reboot the server"));
+        }
+        thread::sleep(NAP);
+        left = left.saturating_sub(NAP);
+    }
+}
+
+/// The processes that have this file open.
+fn processes(path: &Utf8Path) -> Vec<u32> {
+    let Ok(own) = fs::metadata(path) else { return Vec::new() };
+    let Ok(entries) = Utf8Path::new("/proc").read_dir_utf8() else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().parse::<u32>().ok());
+    pids.filter(|pid| {
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
+        descriptors.into_iter().flatten().flatten().any(|descriptor| {
+            fs::metadata(descriptor.path())
+                .is_ok_and(|data| data.ino() == own.ino() && data.dev() == own.dev())
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,14 @@
+//! What a server's disk holds: where things lie, which releases there are, who
+//! holds the lock.
+//!
+//! Nothing here decides what is done; that is for the flows of the agent.
+
+mod files;
+mod layout;
+mod lock;
+mod record;
+
+pub use files::{Drift, PushedFile, ServerFiles};
+pub use layout::Layout;
+pub use lock::{Lock, end_holders, holder, inherited_holder};
+pub use record::{Fate, Record, Records};

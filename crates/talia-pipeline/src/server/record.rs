@@ -1,0 +1,250 @@
+//! Releases: one immutable record each of what was put on the server.
+
+use std::{fs, io};
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    files,
+    protocol::{Digest, ReleaseId, RevisionId, Slot, Taken, Who},
+};
+
+use super::Layout;
+
+/// What has become of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It has begun, and nobody has said how it ended: it runs now, or its agent was
+    /// killed.
+    Begun,
+    /// It was healthy behind Nginx, from then on.
+    Live {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// It was undone.
+    Undone {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What was put on the server, by whom, and from what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its id, also the name of its folder.
+    pub id: ReleaseId,
+    /// What it was built from.
+    pub revision: RevisionId,
+    /// The image's repository.
+    pub image: String,
+    /// The image itself.
+    pub digest: Digest,
+    /// Where it runs.
+    pub slot: Slot,
+    /// Who asked for it.
+    pub by: Who,
+    /// When it began, in milliseconds since 1970.
+    pub began_ms: u64,
+    /// The release whose files it took, where it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<ReleaseId>,
+    /// The backup that was made before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+    /// The database's schema before it, as the hash of a schema-only dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_hash: Option<String>,
+    /// What has become of it.
+    pub fate: Fate,
+}
+
+impl Record {
+    /// What a slot adds to the compose file, in a release's folder.
+    pub const SLOT_FILE: &str = "slot.yml";
+
+    /// The image by its digest: `ghcr.io/talia/backend@sha256:…`.
+    pub fn reference(&self) -> String {
+        format!("{}@{}", self.image, self.digest)
+    }
+
+    /// Whether it was live and healthy once.
+    pub fn was_good(&self) -> bool {
+        matches!(self.fate, Fate::Live { .. })
+    }
+
+    /// As a client is told.
+    pub fn taken(&self) -> Taken {
+        let at_ms = match self.fate {
+            Fate::Live { at_ms } => at_ms,
+            Fate::Begun | Fate::Undone { .. } => self.began_ms,
+        };
+        Taken {
+            release: self.id.clone(),
+            revision: self.revision.clone(),
+            digest: self.digest.clone(),
+            slot: Some(self.slot),
+            at_ms,
+            by: self.by.clone(),
+        }
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn write(&self, layout: &Layout) -> Result<()> {
+        let path = layout.release(&self.id).join(NAME);
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        files::write_atomically(&path, format!("{text}\n").as_bytes()).map_err(|cause| {
+            Error::step(format!("the record {path} cannot be written")).caused_by(cause)
+        })
+    }
+}
+
+const NAME: &str = "record.json";
+
+/// All records of an environment, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Records {
+    /// Those that can be read.
+    pub all: Vec<Record>,
+    /// Folders without one, such as a kill leaves, and what is wrong with each.
+    pub broken: Vec<(Utf8PathBuf, String)>,
+}
+
+impl Records {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the folder of releases cannot be listed. One that is not there is empty.
+    pub fn read(layout: &Layout) -> Result<Self> {
+        let folder = layout.releases();
+        let mut records = Self::default();
+        let entries = match folder.read_dir_utf8() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(records),
+            entries => entries.map_err(|cause| {
+                Error::step(format!("the releases in {folder} cannot be listed")).caused_by(cause)
+            })?,
+        };
+        let mut paths: Vec<Utf8PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
+        paths.sort();
+        for path in paths {
+            let read = fs::read(path.join(NAME))
+                .map_err(|error| error.to_string())
+                .and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
+            match read {
+                Ok(record) => records.all.push(record),
+                Err(reason) => records.broken.push((path, reason)),
+            }
+        }
+        Ok(records)
+    }
+
+    /// The record of this release.
+    pub fn get(&self, id: &ReleaseId) -> Option<&Record> {
+        self.all.iter().find(|record| record.id == *id)
+    }
+
+    /// The last good release that is not this one.
+    pub fn last_good_before(&self, live: Option<&ReleaseId>) -> Option<&Record> {
+        self.all.iter().rev().find(|record| record.was_good() && Some(&record.id) != live)
+    }
+
+    /// Releases that have begun and neither ended nor been undone.
+    pub fn unfinished(&self) -> impl Iterator<Item = &Record> {
+        self.all.iter().filter(|record| record.fate == Fate::Begun)
+    }
+
+    /// Which releases may go: all but the live one, the last good one before it, and
+    /// the newest, up to this many.
+    pub fn beyond(&self, keep: usize, live: Option<&ReleaseId>) -> Vec<&Record> {
+        let last_good = self.last_good_before(live).map(|record| &record.id);
+        let mut kept = 0;
+        let mut gone: Vec<&Record> = Vec::new();
+        for record in self.all.iter().rev() {
+            let needed = Some(&record.id) == live || Some(&record.id) == last_good;
+            // What was undone is of no use for a rollback, so it takes nobody's place.
+            if needed || (record.was_good() && kept < keep) {
+                kept += 1;
+            } else {
+                gone.push(record);
+            }
+        }
+        gone.reverse();
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u32, fate: Fate) -> Record {
+        let sha = format!("{number:040}");
+        let revision: RevisionId = sha.parse().unwrap();
+        Record {
+            id: ReleaseId::new(u64::from(number) * 1000, &revision),
+            revision,
+            image: "ghcr.io/talia/backend".into(),
+            digest: format!("sha256:{number:064}").parse().unwrap(),
+            slot: Slot::Blue,
+            by: "ana".parse().unwrap(),
+            began_ms: u64::from(number) * 1000,
+            of: None,
+            backup: None,
+            schema_hash: None,
+            fate,
+        }
+    }
+
+    fn records(fates: &str) -> Records {
+        let all = fates.chars().enumerate().map(|(at, fate)| {
+            let fate = match fate {
+                'L' => Fate::Live { at_ms: 1 },
+                'U' => Fate::Undone { reason: "unhealthy".into() },
+                _ => Fate::Begun,
+            };
+            record(u32::try_from(at).unwrap() + 1, fate)
+        });
+        Records { all: all.collect(), broken: Vec::new() }
+    }
+
+    #[test]
+    fn failed_releases_never_drive_out_the_good_ones() {
+        let records = records("LLUUUUUUUL");
+        let live = &records.all[9].id;
+        let gone = records.beyond(3, Some(live));
+        assert!(gone.iter().all(|record| !record.was_good()), "{gone:?}");
+        assert_eq!(records.last_good_before(Some(live)).unwrap().id, records.all[1].id);
+    }
+
+    #[test]
+    fn the_live_and_the_last_good_one_stay_however_few_are_kept() {
+        let records = records("LLLLLL");
+        // A rollback has made the oldest one live again.
+        let live = &records.all[0].id;
+        let gone = records.beyond(2, Some(live));
+        assert!(gone.iter().all(|record| record.id != *live));
+        assert!(gone.iter().all(|record| record.id != records.all[5].id), "the last good one");
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let root = std::env::temp_dir().join(format!("talia-record-{}", std::process::id()));
+        let root = Utf8PathBuf::from_path_buf(root).unwrap();
+        let policy = crate::settings::Policy::default();
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy).below(&root);
+        let record = record(7, Fate::Live { at_ms: 9 });
+        record.write(&layout).unwrap();
+        fs::create_dir_all(layout.releases().join("torn")).unwrap();
+        let read = Records::read(&layout).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(read.all, [record]);
+        assert_eq!(read.broken.len(), 1);
+    }
+}

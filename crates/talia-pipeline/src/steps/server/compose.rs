@@ -1,0 +1,260 @@
+//! `docker compose` on the server: one project for each slot.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{
+    command_line::{CommandLine, Effect},
+    error::Error,
+    parse::compose::{self, Service},
+    step::{Action, Answer, Step, Summary},
+};
+
+/// A compose project with the files that it is made from, all of them named: without
+/// names Compose would look for some itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compose {
+    project: String,
+    folder: Utf8PathBuf,
+    files: Vec<String>,
+    docker_config: Option<Utf8PathBuf>,
+}
+
+impl Compose {
+    /// The project of this name, from `docker-compose.yml` in `folder`. Relative paths
+    /// in it count from there, and `.env` there is what `${NAME}` is taken from.
+    pub fn new(project: impl Into<String>, folder: impl Into<Utf8PathBuf>) -> Self {
+        let files = vec!["docker-compose.yml".to_owned()];
+        Self { project: project.into(), folder: folder.into(), files, docker_config: None }
+    }
+
+    /// Adds a file of the folder, whose settings count more.
+    #[must_use]
+    pub fn with(mut self, file: impl Into<String>) -> Self {
+        self.files.push(file.into());
+        self
+    }
+
+    /// Uses the registry login in this folder.
+    #[must_use]
+    pub fn docker_config(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
+        self.docker_config = Some(folder.into());
+        self
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// `docker compose … VERB`, without that verb's own words.
+    fn line(&self, verb: &str) -> CommandLine {
+        let mut line = CommandLine::new("docker")
+            .args(["compose", "--ansi=never", "--progress=plain"])
+            .option("--project-name", &self.project)
+            .option("--project-directory", self.folder.as_str())
+            .option("--env-file", self.folder.join(".env").as_str());
+        for file in &self.files {
+            line = line.option("--file", self.folder.join(file).as_str());
+        }
+        if let Some(folder) = &self.docker_config {
+            line = line.env("DOCKER_CONFIG", folder.as_str());
+        }
+        line.arg(verb).requires("docker-engine")
+    }
+}
+
+/// `docker compose … config --format=json`: the services, as Compose itself reads its
+/// files.
+///
+/// Accepts exit 0 and 14 (a mistake in the files); values of `.env` are in the output,
+/// so it is shown to nobody.
+#[derive(Debug)]
+pub struct ComposeConfig {
+    compose: Compose,
+}
+
+impl ComposeConfig {
+    /// Reads this project.
+    pub fn new(compose: Compose) -> Self {
+        Self { compose }
+    }
+}
+
+impl Step for ComposeConfig {
+    type Output = Vec<Service>;
+
+    fn label(&self) -> String {
+        "compose file".into()
+    }
+
+    fn action(&self) -> Action<'_, Vec<Service>> {
+        let line = self
+            .compose
+            .line("config")
+            .arg("--format=json")
+            .effect(Effect::Read)
+            .accept([0, 1, 14, 15])
+            .stdout_is_data()
+            .timeout(Duration::from_secs(60))
+            .purpose("what the compose file asks for");
+        Action::command(line, |answer: &Answer| {
+            if answer.exit() != 0 {
+                return Err(Error::usage("Compose cannot read its files")
+                    .tail(answer.last_lines(5))
+                    .hint("correct docker-compose.yml or .env on the server, or push them anew"));
+            }
+            compose::services(answer.stdout_bytes()).map_err(|reason| answer.unreadable(&reason))
+        })
+    }
+
+    fn assume(&self) -> Vec<Service> {
+        Vec::new()
+    }
+
+    fn summary(&self, services: &Vec<Service>) -> Summary {
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        Summary::line(names.join(", "))
+    }
+}
+
+/// `docker compose … up --detach --no-deps --no-build --pull=never --remove-orphans
+/// SERVICE`: starts a release in its slot.
+///
+/// Accepts exit 0. The project is the slot's own, so nothing of anybody else counts as
+/// an orphan. What runs already from the same files is left as it is.
+#[derive(Debug)]
+pub struct SlotUp {
+    compose: Compose,
+    service: String,
+}
+
+impl SlotUp {
+    /// Starts this service of the project.
+    pub fn new(compose: Compose, service: impl Into<String>) -> Self {
+        Self { compose, service: service.into() }
+    }
+}
+
+impl Step for SlotUp {
+    type Output = ();
+
+    fn label(&self) -> String {
+        format!("start {}", self.compose.project)
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = self
+            .compose
+            .line("up")
+            // The others of the file run elsewhere; an image that is not there is an error.
+            .args(["--detach", "--no-deps", "--no-build", "--pull=never", "--remove-orphans"])
+            .operand(&self.service)
+            .timeout(Duration::from_secs(300))
+            .purpose("the new release, beside the live one");
+        Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
+/// `docker compose --project-name=PROJECT down --timeout=SECONDS`: ends what runs in a
+/// slot, and takes its containers away.
+///
+/// Accepts exit 0. It needs no file: Compose knows its own by their labels. Volumes stay.
+#[derive(Debug)]
+pub struct SlotDown {
+    project: String,
+    grace: Duration,
+}
+
+impl SlotDown {
+    /// Ends this project; a container has `grace` to end its requests.
+    pub fn new(project: impl Into<String>, grace: Duration) -> Self {
+        Self { project: project.into(), grace }
+    }
+}
+
+impl Step for SlotDown {
+    type Output = ();
+
+    fn label(&self) -> String {
+        format!("end {}", self.project)
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = CommandLine::new("docker")
+            .args(["compose", "--ansi=never", "--progress=plain"])
+            .option("--project-name", &self.project)
+            .args(["down", "--remove-orphans"])
+            .option("--timeout", self.grace.as_secs().to_string())
+            // Where no compose file lies that it could take for this project's.
+            .cwd("/")
+            .requires("docker-engine")
+            .timeout(self.grace + Duration::from_secs(60))
+            .purpose("a release that is not live");
+        Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::check;
+
+    fn minimal() -> Compose {
+        Compose::new("talia-production-blue", "/opt/talia-backend/releases/1")
+    }
+
+    fn everything() -> Compose {
+        minimal().with("compose.override.yml").with("slot.yml").docker_config("/etc/talia/p/docker")
+    }
+
+    fn hostile() -> Compose {
+        Compose::new("-p", "/a b/$(id)").with("--x y")
+    }
+
+    #[test]
+    fn compose_config_minimal() {
+        check("compose_config__minimal", &ComposeConfig::new(minimal()));
+    }
+
+    #[test]
+    fn compose_config_hostile() {
+        check("compose_config__hostile", &ComposeConfig::new(hostile()));
+    }
+
+    #[test]
+    fn slot_up_minimal() {
+        check("slot_up__minimal", &SlotUp::new(minimal(), "api"));
+    }
+
+    #[test]
+    fn slot_up_everything() {
+        check("slot_up__everything", &SlotUp::new(everything(), "api"));
+    }
+
+    #[test]
+    fn slot_up_hostile() {
+        check("slot_up__hostile", &SlotUp::new(hostile(), "--help"));
+    }
+
+    #[test]
+    fn slot_down_minimal() {
+        check("slot_down__minimal", &SlotDown::new("talia-production-blue", Duration::ZERO));
+    }
+
+    #[test]
+    fn slot_down_everything() {
+        let step = SlotDown::new("talia-staging-green", Duration::from_secs(10));
+        check("slot_down__everything", &step);
+    }
+
+    #[test]
+    fn slot_down_hostile() {
+        check("slot_down__hostile", &SlotDown::new("-x $(id)", Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,166 @@
+//! Images on the server.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use crate::{
+    command_line::{CommandLine, Effect},
+    error::Error,
+    step::{Action, Step, Summary},
+};
+
+/// `docker image pull --quiet -- REPOSITORY@DIGEST`, as root's login for this
+/// environment.
+///
+/// Accepts exit 0; tried three times. What is there already is not fetched again, and
+/// layers that came before a break are kept.
+#[derive(Debug)]
+pub struct ImagePull {
+    reference: String,
+    docker_config: Utf8PathBuf,
+}
+
+impl ImagePull {
+    /// Pulls `reference` with the login in the folder `docker_config`.
+    pub fn new(reference: impl Into<String>, docker_config: impl Into<Utf8PathBuf>) -> Self {
+        Self { reference: reference.into(), docker_config: docker_config.into() }
+    }
+
+    fn reason(&self, said: &str) -> Option<Error> {
+        let registry = self.reference.split('/').next().unwrap_or_default();
+        let login = format!("{}/config.json", self.docker_config);
+        if ["unauthorized", "denied", "no basic auth credentials", "authentication required"]
+            .iter()
+            .any(|word| said.contains(word))
+        {
+            return Some(
+                Error::preflight(format!("{registry} refuses the login in {login}"))
+                    .hint("renew it on the server: `docker --config … login`"),
+            );
+        }
+        if said.contains("not found") || said.contains("manifest unknown") {
+            return Some(Error::preflight(format!("{registry} has no {}", self.reference)));
+        }
+        None
+    }
+}
+
+impl Step for ImagePull {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "pull image".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = CommandLine::new("docker")
+            .args(["image", "pull", "--quiet"])
+            .operand(&self.reference)
+            .env("DOCKER_CONFIG", self.docker_config.as_str())
+            .effect(Effect::Local)
+            .accept([0, 1])
+            .requires("docker-engine")
+            .timeout(Duration::from_secs(15 * 60))
+            .purpose("the release's image");
+        Action::command(line, |answer| {
+            if answer.exit() == 0 {
+                return Ok(());
+            }
+            Err(self.reason(&answer.stderr()).unwrap_or_else(|| {
+                Error::step(format!("{} cannot be pulled", self.reference))
+                    .hint("the old release serves on; ask again: layers that came are kept")
+            }))
+        })
+    }
+
+    fn assume(&self) {}
+
+    fn summary(&self, (): &()) -> Summary {
+        Summary::line(&self.reference)
+    }
+}
+
+/// `docker image rm -- REFERENCE`: an image that no kept release needs.
+///
+/// Accepts exit 0 and 1: the engine keeps what a container still uses.
+#[derive(Debug)]
+pub struct ImageRemove {
+    reference: String,
+}
+
+impl ImageRemove {
+    /// Removes this one.
+    pub fn new(reference: impl Into<String>) -> Self {
+        Self { reference: reference.into() }
+    }
+}
+
+impl Step for ImageRemove {
+    type Output = bool;
+
+    fn label(&self) -> String {
+        "remove image".into()
+    }
+
+    fn action(&self) -> Action<'_, bool> {
+        let line = CommandLine::new("docker")
+            .args(["image", "rm"])
+            .operand(&self.reference)
+            .accept([0, 1])
+            .timeout(Duration::from_secs(120))
+            .purpose("an image that no kept release needs");
+        Action::command(line, |answer| Ok(answer.exit() == 0))
+    }
+
+    fn assume(&self) -> bool {
+        true
+    }
+
+    fn summary(&self, removed: &bool) -> Summary {
+        Summary::line(if *removed { "" } else { "it is still used, or gone already" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{step::Answer, steps::testing::check};
+
+    const REFERENCE: &str = "ghcr.io/talia/backend@sha256:00";
+
+    #[test]
+    fn image_pull_minimal() {
+        check("image_pull__minimal", &ImagePull::new(REFERENCE, "/etc/talia/production/docker"));
+    }
+
+    #[test]
+    fn image_pull_everything() {
+        check("image_pull__everything", &ImagePull::new("127.0.0.1:5000/a@sha256:11", "/c"));
+    }
+
+    #[test]
+    fn image_pull_hostile() {
+        check("image_pull__hostile", &ImagePull::new("--all-tags", "/a b/$(id)"));
+    }
+
+    #[test]
+    fn image_remove_minimal() {
+        check("image_remove__minimal", &ImageRemove::new(REFERENCE));
+    }
+
+    #[test]
+    fn image_remove_hostile() {
+        check("image_remove__hostile", &ImageRemove::new("--force"));
+    }
+
+    #[test]
+    fn a_refused_login_names_the_file_and_not_what_is_in_it() {
+        let step = ImagePull::new(REFERENCE, "/etc/talia/production/docker");
+        let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
+        let said = "Error response from daemon: unauthorized: authentication required";
+        let error = read(&Answer::new(1, "", said)).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Preflight);
+        assert!(error.to_string().contains("/etc/talia/production/docker/config.json"));
+    }
+}

@@ -1,0 +1,25 @@
+//! What an agent does on its server: one file for each thing.
+
+mod compose;
+mod container;
+mod disk;
+mod engine;
+mod files;
+mod health;
+mod image;
+mod nginx;
+mod pause;
+mod records;
+mod switch;
+
+pub use compose::{Compose, ComposeConfig, SlotDown, SlotUp};
+pub use container::{Container, ContainerLog, Containers};
+pub use disk::{FreeDisk, Room};
+pub use engine::{EngineFacts, EngineInfo};
+pub use files::{KeepPushed, ReadFiles};
+pub use health::{ServedHealth, ServedNow, SlotHealth, SlotStable, Waited};
+pub use image::{ImagePull, ImageRemove};
+pub use nginx::{NginxReload, NginxSites, NginxTest};
+pub use pause::Pause;
+pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
+pub use switch::{LiveSlot, SwitchSlot};
