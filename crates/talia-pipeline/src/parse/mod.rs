@@ -4,6 +4,7 @@
 pub mod buildkit;
 pub mod cobertura;
 pub mod compose;
+pub mod env_file;
 pub mod health;
 pub mod junit;
 pub mod nginx;

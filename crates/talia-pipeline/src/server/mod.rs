@@ -7,8 +7,12 @@ mod files;
 mod layout;
 mod lock;
 mod record;
+mod rights;
+mod slot_file;
 
 pub use files::{Drift, PushedFile, ServerFiles};
 pub use layout::Layout;
 pub use lock::{Lock, end_holders, holder, inherited_holder};
 pub use record::{Fate, Record, Records};
+pub use rights::refusals;
+pub use slot_file::slot_file;

@@ -192,6 +192,11 @@ impl Default for Backups {
 }
 
 impl Policy {
+    /// The loopback port of a slot, with `listen = "port"`: blue has the first one.
+    pub fn port_of(&self, is_first: bool) -> u16 {
+        self.ports[usize::from(!is_first)]
+    }
+
     /// Reads a server's own policy, which names its environment as well.
     ///
     /// ```

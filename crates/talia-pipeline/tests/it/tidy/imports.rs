@@ -49,7 +49,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["coverage", "diagnostic", "error"]),
-    ("server", &["protocol", "settings", "files", "error"]),
+    ("server", &["protocol", "settings", "parse", "files", "error"]),
     ("project", &["step", "parse", "files", "settings", "error"]),
     ("event", &["command_line", "diagnostic", "error"]),
     ("report", &["event", "parse", "secret", "diagnostic", "world", "error"]),

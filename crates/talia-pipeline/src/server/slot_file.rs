@@ -1,0 +1,93 @@
+//! What a slot adds to the compose file.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::{
+    error::Result,
+    parse::env_file,
+    protocol::Slot,
+    settings::{Listen, Policy},
+};
+
+use super::{Layout, Record};
+
+/// Where the app finds its socket's folder inside its container.
+const SOCKET_FOLDER: &str = "/run/talia";
+
+/// The compose override of a release: the image by its digest, the folders of its
+/// slot, and every value of `.env`, byte for byte. JSON, which is YAML too.
+///
+/// Compose replaces `$` in an `env_file`; in what it is given here, `$$` is one `$`.
+///
+/// # Errors
+/// When `.env` is not in [its grammar](crate::parse::env_file).
+pub fn slot_file(layout: &Layout, policy: &Policy, record: &Record, env: &[u8]) -> Result<String> {
+    let env = env_file::read(env)?;
+    let mut environment: BTreeMap<&str, String> = env
+        .effective()
+        .into_iter()
+        .map(|entry| (entry.name(), entry.value().replace('$', "$$")))
+        .collect();
+    let mut ports = json!([]);
+    match policy.listen {
+        Listen::Socket => {
+            environment.insert("UVICORN_UDS", format!("{SOCKET_FOLDER}/api.sock"));
+        }
+        Listen::Port => {
+            let port = policy.port_of(record.slot == Slot::Blue);
+            ports = json!([{ "target": 8000, "published": port.to_string(),
+                             "host_ip": "127.0.0.1", "protocol": "tcp" }]);
+        }
+    }
+    let bind = |source: String, target: &str| {
+        json!({ "type": "bind", "source": source, "target": target,
+                // Made with the right owner beforehand, or not at all.
+                "bind": { "create_host_path": false } })
+    };
+    let file = json!({ "services": { policy.service.as_str(): {
+        "image": record.reference(),
+        "labels": {
+            "talia.environment": layout.environment().as_str(),
+            "talia.slot": record.slot.name(),
+            "talia.release": record.id.as_str(),
+            "talia.revision": record.revision.as_str(),
+        },
+        "environment": environment,
+        "volumes": [
+            bind(layout.socket_folder(record.slot).into_string(), SOCKET_FOLDER),
+            bind(layout.logs(record.slot).into_string(), "/var/log/talia"),
+        ],
+        "ports": ports,
+    } } });
+    Ok(format!("{file:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_kept_byte_for_byte() {
+        let policy = Policy::default();
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy);
+        let record: Record = serde_json::from_str(
+            r#"{"id":"20261124T081500Z-0123456789ab",
+            "revision":"0123456789abcdef0123456789abcdef01234567","image":"ghcr.io/talia/backend",
+            "digest":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "slot":"green","by":"ana","began_ms":1,"fate":"begun"}"#,
+        )
+        .unwrap();
+        let env = b"PRICE='5 $ # \"x\"'\nLINES=\"a\\nb\"\n";
+        let text = slot_file(&layout, &policy, &record, env).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let api = &read["services"]["api"];
+        assert_eq!(api["environment"]["PRICE"], "5 $$ # \"x\"");
+        assert_eq!(api["environment"]["LINES"], "a\nb");
+        assert_eq!(api["environment"]["UVICORN_UDS"], "/run/talia/api.sock");
+        assert_eq!(api["volumes"][0]["source"], "/var/lib/talia/staging/sock/green");
+        assert_eq!(api["image"], record.reference());
+        assert!(slot_file(&layout, &policy, &record, b"A='open").is_err());
+    }
+}
