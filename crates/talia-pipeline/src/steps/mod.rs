@@ -6,5 +6,7 @@ pub mod git;
 pub mod image;
 pub mod install;
 pub mod python;
+pub mod registry;
+pub mod ssh;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -19,6 +19,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("files", &["error"]),
     ("world", &["error"]),
     ("error", &["diagnostic", "exit_code"]),
+    ("digest", &["error", "hole"]),
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic"]),
     ("coverage", &["error", "parse"]),
@@ -42,6 +43,8 @@ const HOUSE: &[(&str, &[&str])] = &[
             "coverage",
             "tool",
             "world",
+            "digest",
+            "quote",
         ],
     ),
     ("settings", &["coverage", "diagnostic", "error"]),
@@ -52,6 +55,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("process", &["error"]),
     ("signals", &["process", "error"]),
     ("state", &["files", "secret", "error"]),
+    ("private", &["files", "secret", "world", "error"]),
     ("plan", &["command_line", "hole", "parse", "quote", "step", "preflight"]),
     ("preflight", &["parse", "plan", "command_line", "tool", "process", "runner", "error"]),
     (
@@ -107,7 +111,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("aho_corasick", &["secret/automaton.rs"]),
     ("globwalk", &["project/find.rs"]),
     ("quick_xml", &["parse/cobertura/", "parse/junit/"]),
-    ("rustix", &["process/", "report/console.rs", "state.rs", "world.rs"]),
+    ("rustix", &["process/", "report/console.rs", "private.rs", "state.rs", "world.rs"]),
     (
         "serde_json",
         &[
@@ -120,6 +124,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             // And what tools write as JSON is read where it is known.
             "parse/ruff.rs",
             "steps/image/inspect.rs",
+            "steps/registry/",
         ],
     ),
     ("signal_hook", &["signals.rs"]),
