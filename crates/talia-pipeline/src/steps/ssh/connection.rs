@@ -111,7 +111,8 @@ impl Connection {
         self
     }
 
-    /// Reads this ssh configuration file as well. OpenSSH 8.5 or later.
+    /// Reads this ssh configuration file as well. OpenSSH 8.5 or later; for
+    /// `ProxyJump` the path must have no blanks, ssh does not quote it.
     #[must_use]
     pub fn config(mut self, path: impl Into<Utf8PathBuf>) -> Self {
         self.config = Some(path.into());
