@@ -265,7 +265,6 @@ fn a_tag_is_moved_in_the_registry() {
 
     let gone = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
     let failed = registry.logged_in(|cx, config| {
-        // One attempt is enough to see it fail.
         cx.run(MoveTag::new(&repository, latest.clone(), gone.clone()).config(config))
     });
     assert_eq!(failed.result.unwrap_err().kind(), ErrorKind::Step);
