@@ -70,6 +70,12 @@ impl fmt::Display for Digest {
     }
 }
 
+impl AsRef<str> for Digest {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::str::FromStr for Digest {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
