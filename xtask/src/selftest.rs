@@ -16,6 +16,9 @@ use crate::{
     session::{Session, print_plan},
 };
 
+/// What the tests start for themselves, each on a port of its own, and its clients.
+const SERVERS: &[&str] = &["ssh", "sshd", "docker-registry", "htpasswd"];
+
 pub(crate) fn command() -> Command {
     Command::new("selftest")
         .about("Check this workspace itself: format, lints, tests, documentation")
@@ -28,7 +31,12 @@ pub(crate) fn command() -> Command {
         .arg(cli::number("timeout", "SECONDS", "End the whole run after this time"))
         .arg(cli::no_color())
         .arg(cli::verbose())
-        .after_help("Examples:\n  cargo xtask selftest --install\n  cargo xtask selftest --fast")
+        .after_help(
+            "With --install: where systemd runs, Debian's packages of sshd and of the registry \
+             also start services of\ntheir own (ports 22 and 5000), which no test uses: \
+             `systemctl disable --now ssh docker-registry` ends them.\n\n\
+             Examples:\n  cargo xtask selftest --install\n  cargo xtask selftest --fast",
+        )
 }
 
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
@@ -41,7 +49,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     }
     let mut installed = Installed::default();
     if matches.get_flag("install") {
-        let tools = [preflight::TOOLS, &["strace", BASE_IMAGE]].concat();
+        let tools = [preflight::TOOLS, SERVERS, &["strace", BASE_IMAGE]].concat();
         match session.install(matches, &tools)? {
             Ok(done) => installed = done,
             Err(code) => return Ok(code),

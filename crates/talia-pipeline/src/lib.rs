@@ -54,13 +54,14 @@
 //! * [`event`], [`report`]: what happens, and who tells it.
 //! * [`steps`], [`flows`], [`project`], [`settings`]: what is done with all that.
 //! * [`parse`], [`coverage`]: what tools write, read into types.
-//! * [`secret`], [`error`], [`exit_code`], [`diagnostic`], [`state`], [`world`],
-//!   [`files`], [`pins`]: what the others stand on.
+//! * [`secret`], [`error`], [`exit_code`], [`diagnostic`], [`state`], [`private`],
+//!   [`world`], [`files`], [`digest`], [`pins`]: what the others stand on.
 
 pub mod command_line;
 pub mod context;
 pub mod coverage;
 pub mod diagnostic;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod exit_code;
@@ -72,6 +73,7 @@ pub mod pins;
 pub mod pipeline;
 pub mod plan;
 pub mod preflight;
+pub mod private;
 pub mod process;
 pub mod project;
 pub mod protocol;

@@ -147,6 +147,33 @@ const TOOLS: &[Tool] = &[
         unwell: "does not tell its version",
         packages: ["openssh-client", "openssh-clients", "openssh", "openssh-client", "openssh"],
     },
+    Tool {
+        name: "sshd",
+        // A path: it tells its own to the processes that it starts anew.
+        program: "/usr/sbin/sshd",
+        probe: &["-V"],
+        minimum: None,
+        unwell: "does not tell its version",
+        packages: ["openssh-server", "openssh-server", "openssh", "openssh-server", ""],
+    },
+    Tool {
+        name: "docker-registry",
+        program: "docker-registry",
+        probe: &["--version"],
+        minimum: None,
+        unwell: "does not tell its version",
+        packages: ["docker-registry", "", "", "docker-registry", ""],
+    },
+    Tool {
+        name: "htpasswd",
+        program: "htpasswd",
+        // It has no other use that ends with 0 and changes nothing: `admin` with the
+        // password `admin`, on standard output.
+        probe: &["-nb", "admin", "admin"],
+        minimum: None,
+        unwell: "does not work",
+        packages: ["apache2-utils", "httpd-tools", "apache", "apache2-utils", "httpd"],
+    },
 ];
 
 impl Tool {

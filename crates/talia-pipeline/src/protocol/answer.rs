@@ -5,10 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 use super::{
     slot::Slot,
     version::Version,
-    word::{Digest, EnvironmentName, ReleaseId, RevisionId, Who},
+    word::{EnvironmentName, ReleaseId, RevisionId, Who},
 };
 
 /// To `hello`.

@@ -19,4 +19,4 @@ pub use answer::{
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;
 pub use version::Version;
-pub use word::{Digest, EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};
+pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};

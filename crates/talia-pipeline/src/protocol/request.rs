@@ -2,11 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    digest::Digest,
+    error::{Error, ErrorKind, Result},
+};
 
 use super::{
     version::Version,
-    word::{Digest, ReleaseId, RequestId, RevisionId, Since, Who},
+    word::{ReleaseId, RequestId, RevisionId, Since, Who},
 };
 
 /// The longest request, in bytes. What is larger comes on standard input.

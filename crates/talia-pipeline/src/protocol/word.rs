@@ -71,16 +71,6 @@ macro_rules! word {
 }
 
 word! {
-    /// The digest of an image: `sha256:` and 64 hexadecimal digits.
-    ///
-    /// It names content: whatever a registry's tags are moved to, the same digest
-    /// is the same image.
-    Digest, "an image digest, `sha256:` and 64 hexadecimal digits", |text| {
-        text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && is_hex(hex))
-    }
-}
-
-word! {
     /// A git commit: 40 hexadecimal digits (64 in a SHA-256 repository), and
     /// `-dirty` behind them where the tree differed from it.
     RevisionId, "a git commit in full, 40 hexadecimal digits", |text| {
@@ -154,17 +144,16 @@ impl Since {
     }
 }
 
-impl Digest {
-    /// The first twelve hexadecimal digits, for people.
-    pub fn short(&self) -> &str {
-        &self.0["sha256:".len()..][..12]
-    }
-}
-
 impl RevisionId {
     /// The first twelve digits, for people.
     pub fn short(&self) -> &str {
         &self.0[..12]
+    }
+
+    /// The same, marked as a tree that differs from its commit.
+    #[must_use]
+    pub fn dirty(&self) -> Self {
+        Self(format!("{}-dirty", self.commit()))
     }
 
     /// The commit alone.
@@ -243,11 +232,6 @@ mod tests {
         for bad in ["", "HEAD", "main", &hex[1..], &hex.to_uppercase(), &format!("{hex} ")] {
             assert!(bad.parse::<RevisionId>().is_err(), "{bad}");
         }
-        let digest = format!("sha256:{hex}{}", &hex[..24]);
-        assert!(digest.parse::<Digest>().is_ok());
-        for bad in ["sha256:", "-", &digest[..70], &digest.replace("sha256", "sha512")] {
-            assert!(bad.parse::<Digest>().is_err(), "{bad}");
-        }
         for bad in ["", "-x", "a b", "a\n", "ä", "a$(b)", "../x", &"a".repeat(101)] {
             assert!(bad.parse::<Who>().is_err(), "{bad}");
         }
@@ -265,6 +249,6 @@ mod tests {
 
     #[test]
     fn a_wrong_word_is_refused_in_json_too() {
-        assert!(serde_json::from_str::<Digest>("\"latest\"").is_err());
+        assert!(serde_json::from_str::<RevisionId>("\"HEAD\"").is_err());
     }
 }

@@ -6,9 +6,10 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Digest,
     error::{Error, Result},
     files,
-    protocol::{Digest, ReleaseId, RevisionId, Slot, Taken, Who},
+    protocol::{ReleaseId, RevisionId, Slot, Taken, Who},
 };
 
 use super::Layout;

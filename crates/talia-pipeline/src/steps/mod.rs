@@ -6,6 +6,8 @@ pub mod git;
 pub mod image;
 pub mod install;
 pub mod python;
+pub mod registry;
 pub mod server;
+pub mod ssh;
 #[cfg(test)]
 pub(crate) mod testing;

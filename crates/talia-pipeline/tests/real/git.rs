@@ -2,12 +2,15 @@
 
 use talia_pipeline::{
     parse::unified_diff::ChangedFile,
-    steps::git::{ChangedLines, IsShallow, RepositoryRoot, RevisionOf, TrackedFiles, WorkingTree},
+    steps::git::{
+        Ancestor, ChangedLines, FreshFolder, GitArchive, IsShallow, LeftOut, RepositoryRoot,
+        ResolveRevision, RevisionOf, TrackedFiles, Unpack, WorkingTree,
+    },
 };
 
 use crate::{
     alone, failure,
-    support::{Temp, commit, edit, git, repository, state_of},
+    support::{Temp, command, commit, edit, git, repository, said, state_of},
 };
 
 #[test]
@@ -91,4 +94,92 @@ fn a_revision_has_its_hash_and_time_and_a_tree_its_differences() {
     assert!(!differs());
     folder.write("app/new.py", "untracked");
     assert!(differs());
+}
+
+#[test]
+fn a_commit_is_named_and_found_in_another() {
+    let folder = Temp::new();
+    let root = folder.path();
+    folder.write("a.py", "1\n");
+    repository(root);
+    let first = git(root, &["rev-parse", "HEAD"]);
+    git(root, &["tag", "--annotate", "--message", "one", "v1"]);
+    folder.write("a.py", "2\n");
+    commit(root);
+    let second = git(root, &["rev-parse", "HEAD"]);
+    git(root, &["checkout", "--quiet", "-b", "beside", &first]);
+    folder.write("b.py", "1\n");
+    commit(root);
+    let beside = git(root, &["rev-parse", "HEAD"]);
+
+    let resolve = |name: &str| alone(root, || ResolveRevision::new(root, name));
+    // A tag with a message stands for its commit.
+    for (name, hash) in
+        [("v1", &first), ("main", &second), ("main~1", &first), (&first[..12], &first)]
+    {
+        assert_eq!(&resolve(name).result.unwrap(), hash, "{name}");
+    }
+    for name in ["nothing", "HEAD:a.py", "--all", "0123456789abcdef0123456789abcdef01234567"] {
+        let finished = resolve(name);
+        assert_eq!(finished.exit_code.code(), 2, "{name}");
+        let (error, _) = failure(finished);
+        assert!(error.hint_text().unwrap().contains("git fetch"), "{error}");
+    }
+    let is_in = |a: &str, b: &str| alone(root, || Ancestor::new(root, a, b));
+    assert!(is_in(&first, "main").result.unwrap());
+    assert!(is_in(&second, &second).result.unwrap());
+    assert!(!is_in(&second, &first).result.unwrap());
+    assert!(!is_in(&beside, "main").result.unwrap());
+    let (error, _) = failure(is_in("0123456789abcdef0123456789abcdef01234567", "main"));
+    assert!(error.hint_text().unwrap().contains("--unshallow"), "{error}");
+}
+
+#[test]
+fn an_export_is_the_commit_and_never_the_tree() {
+    let folder = Temp::new();
+    let root = folder.path().join("it's a repository");
+    let write = |name: &str, text: &str| folder.write(&format!("it's a repository/{name}"), text);
+    write("app/run.sh", "#!/bin/sh\n").write("it's a repository/other/x", "x\n");
+    write("app/a:b *.py", "1\n");
+    std::os::unix::fs::symlink("run.sh", root.join("app/link")).unwrap();
+    said(command("chmod").args(["755", root.join("app/run.sh").as_str()]));
+    repository(&root);
+    let hash = git(&root, &["rev-parse", "HEAD"]);
+    let gaps = || alone(&root, || LeftOut::new(&root, &hash)).result.unwrap();
+    assert_eq!((gaps().submodules, gaps().lfs), (false, false));
+    // What is not committed, and what people set for themselves.
+    write("app/run.sh", "changed\n").write("it's a repository/app/new.py", "new\n");
+    for (key, value) in [("tar.umask", "0077"), ("core.autocrlf", "true")] {
+        git(&root, &["config", key, value]);
+    }
+    let before = state_of(&root.join("app"));
+    let (tar, out) = (folder.path().join("ex:port.tar"), folder.path().join("out/ex port"));
+    folder.write("out/ex port/left", "from an earlier run");
+    let export = || {
+        alone(&root, || FreshFolder::new(&out)).result.unwrap();
+        alone(&root, || GitArchive::new(&root, &hash, &tar).path("app")).result.unwrap();
+        alone(&root, || Unpack::new(&tar, &out)).result.unwrap();
+        std::fs::read(&tar).unwrap()
+    };
+    let (first, second) = (export(), export());
+    assert_eq!(first, second, "the same commit gives the same bytes");
+    assert_eq!(state_of(&root.join("app")), before);
+    let listed = said(command("find").args([".", "-printf", "%P %y %m\n"]).current_dir(&out));
+    let mut listed: Vec<&str> = listed.lines().skip(1).collect();
+    listed.sort_unstable();
+    let expected = ["app d 755", "app/a:b *.py f 644", "app/link l 777", "app/run.sh f 755"];
+    assert_eq!(listed, expected);
+    assert_eq!(std::fs::read_to_string(out.join("app/run.sh")).unwrap(), "#!/bin/sh\n");
+
+    write(".gitmodules", "[submodule \"x\"]\n\tpath = x\n");
+    write("app/.gitattributes", "*.bin filter=lfs\n");
+    commit(&root);
+    let hash = git(&root, &["rev-parse", "HEAD"]);
+    let gaps = alone(&root, || LeftOut::new(&root, &hash)).result.unwrap();
+    assert_eq!((gaps.submodules, gaps.lfs), (true, true));
+    let link = folder.path().join("linked");
+    std::os::unix::fs::symlink(&out, &link).unwrap();
+    let refused = alone(&root, || FreshFolder::new(&link));
+    assert_eq!(refused.exit_code.code(), 4);
+    assert!(out.join("app/run.sh").exists());
 }

@@ -6,12 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
+mod arguments;
 mod git;
 mod image;
 mod pytest;
 mod python_env;
 mod reference;
+mod registry;
 mod ruff;
+mod ssh;
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -10,10 +10,12 @@ use std::{
     collections::BTreeMap,
     env, fs,
     fs::File,
+    net::TcpListener,
     os::unix::fs::MetadataExt,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -108,6 +110,12 @@ pub(crate) fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{name} cannot be started ({error}): {INSTALL}"))
 }
 
+/// Starts a program; one that is not there fails the test and names the remedy.
+pub(crate) fn started(command: &mut Command) -> Child {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started ({error}): {INSTALL}"))
+}
+
 /// Runs a program that has to succeed; gives what it says.
 pub(crate) fn said(command: &mut Command) -> String {
     let output = output(command);
@@ -144,6 +152,23 @@ pub(crate) fn commit(folder: &Utf8Path) {
     git(folder, &["add", "--all"]);
     // A message of its own gives each test's commit, and so its image, another name.
     git(folder, &["commit", "--quiet", "--message", &unique()]);
+}
+
+/// A port of the loopback interface that nobody has taken yet.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until something is so; false when it takes too long.
+pub(crate) fn wait_until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < limit {
+        if is_so() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 /// Fails the test where the engine, or the image that stands in for a registry's,

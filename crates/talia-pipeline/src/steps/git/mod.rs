@@ -1,10 +1,16 @@
 //! Questions to git. Nothing here changes a repository.
 
+mod ancestor;
 pub mod commits;
 mod diff;
+mod export;
+mod resolve;
 mod revision;
 
+pub use ancestor::Ancestor;
 pub use diff::{ChangedLines, IsShallow, RepositoryRoot, TrackedFiles};
+pub use export::{FreshFolder, Gaps, GitArchive, LeftOut, Unpack};
+pub use resolve::ResolveRevision;
 pub use revision::{Remote, Revision, RevisionOf, WorkingTree};
 
 use camino::Utf8Path;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use camino::Utf8PathBuf;
 
 use crate::{
-    command_line::CommandLine,
+    command_line::{CommandLine, Effect},
     diagnostic::Diagnostic,
     error::Error,
     hole,
@@ -69,6 +69,8 @@ pub struct ImageBuild {
     cache_from: Vec<String>,
     cache_to: Vec<String>,
     shown_dockerfile: Option<Utf8PathBuf>,
+    config: Option<Utf8PathBuf>,
+    attested: bool,
 }
 
 impl ImageBuild {
@@ -93,6 +95,8 @@ impl ImageBuild {
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             shown_dockerfile: None,
+            config: None,
+            attested: false,
         }
     }
 
@@ -166,13 +170,38 @@ impl ImageBuild {
         self
     }
 
+    /// Uses this docker configuration and the login in it; see
+    /// [`crate::steps::registry::DockerConfig`].
+    #[must_use]
+    pub fn config(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
+        self.config = Some(folder.into());
+        self
+    }
+
+    /// Attaches the list of packages (SBOM) and the provenance, and pushes the image
+    /// under its tags at once: an engine has no place for attestations, so the image
+    /// is not loaded into it. For a builder that
+    /// [attests](crate::steps::registry::Driver::attests) alone; without the buildx
+    /// plugin it does nothing.
+    #[must_use]
+    pub fn attested_and_pushed(mut self, attested: bool) -> Self {
+        self.attested = attested;
+        self
+    }
+
     fn line(&self) -> CommandLine {
         let mut line = CommandLine::new("docker");
         line = match self.builder {
+            Builder::Buildx if self.attested => line
+                .args(["buildx", "build", "--push", "--sbom=true", "--provenance=mode=max"])
+                .effect(Effect::Remote),
             // Without `--load` the image of a remote builder stays there.
             Builder::Buildx => line.args(["buildx", "build", "--load"]),
             Builder::BuildKit => line.arg("build").env("DOCKER_BUILDKIT", "1"),
         };
+        if let Some(folder) = &self.config {
+            line = line.env("DOCKER_CONFIG", folder.as_str());
+        }
         line = line
             // The one form that can be read: a line for each thing, no redrawing.
             .arg("--progress=plain")
@@ -296,6 +325,15 @@ mod tests {
             .cache_from(&["type=gha".into()])
             .cache_to(&["type=gha,mode=max".into()]);
         check("image_build__everything", &step);
+    }
+
+    #[test]
+    fn image_build_attested() {
+        let step = ImageBuild::new(Builder::Buildx, "/srv/app", "/state/id")
+            .tag("ghcr.io/talia/backend:main-12ab")
+            .config("/run/x/docker")
+            .attested_and_pushed(true);
+        check("image_build__attested", &step);
     }
 
     #[test]
