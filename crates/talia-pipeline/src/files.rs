@@ -1,8 +1,9 @@
 //! Files: written whole or not at all.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
 };
 
 use camino::Utf8Path;
@@ -24,12 +25,37 @@ use camino::Utf8Path;
 /// # Errors
 /// Whatever the file system says; the old file is then as it was.
 pub fn write_atomically(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, None)
+}
+
+/// As [`write_atomically`], with these permissions from the first byte on.
+///
+/// # Errors
+/// Whatever the file system says; the old file is then as it was.
+pub fn write_atomically_as(path: &Utf8Path, content: &[u8], mode: u32) -> io::Result<()> {
+    write(path, content, Some(mode))
+}
+
+fn write(path: &Utf8Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     fs::create_dir_all(folder)?;
     let name = path.file_name().unwrap_or_default();
     let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
-    let written = File::create(&partial)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    if let Some(mode) = mode {
+        // One that a kill has left could be anybody's to read.
+        remove_if_there(&partial)?;
+        options.mode(mode);
+    }
+    let written = options
+        .open(&partial)
+        .and_then(|mut file| {
+            // What the caller's umask has taken away.
+            mode.map_or(Ok(()), |mode| file.set_permissions(Permissions::from_mode(mode)))?;
+            file.write_all(content)?;
+            file.sync_all()
+        })
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| File::open(folder)?.sync_all());
     if written.is_err() {

@@ -6,6 +6,7 @@ pub mod install;
 mod interpreter;
 mod python_env;
 mod selftest;
+pub mod server;
 
 pub use ci::{Ci, CiReport, Part, ci, coverage};
 pub use image::image;

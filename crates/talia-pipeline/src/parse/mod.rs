@@ -1,12 +1,14 @@
 //! Text that tools write, read into structs. Pure: nothing here prints, spawns,
 //! or reads the environment, the clock or a file of its own accord.
 
+pub mod app_log;
 pub mod buildkit;
 pub mod cobertura;
 pub mod compose;
 pub mod env_file;
 pub mod health;
 pub mod junit;
+pub mod line_diff;
 pub mod nginx;
 pub mod pyproject;
 pub mod pytest_exit;

@@ -120,23 +120,47 @@ pub struct ServerState {
     pub free_bytes: u64,
 }
 
-/// To `plan`: what a release would change.
+/// How the server's files differ from those that the live release runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// Names that `.env` has and the live release had not.
+    pub env_added: Vec<String>,
+    /// Names that the live release had and `.env` has not.
+    pub env_removed: Vec<String>,
+    /// Names whose value is another one now.
+    #[serde(default)]
+    pub env_changed: Vec<String>,
+    /// What has changed in the compose files, a unified diff.
+    pub compose_diff: String,
+}
+
+impl Difference {
+    /// One of these names and this diff.
+    pub fn new(
+        env_added: Vec<String>,
+        env_removed: Vec<String>,
+        env_changed: Vec<String>,
+        compose_diff: String,
+    ) -> Self {
+        Self { env_added, env_removed, env_changed, compose_diff }
+    }
+}
+
+/// To `plan`: what a release would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Outlook {
     /// What is so now.
     pub state: ServerState,
-    /// The steps, as the flow records them.
+    /// How the server's files differ from those of the live release.
+    pub difference: Difference,
+    /// The release's steps, as the plan of the agent's flow has them.
     pub steps: serde_json::Value,
-    /// The steps as text.
+    /// The same as text.
     pub text: String,
-    /// Names that `.env` has and the live release had not.
-    pub env_added: Vec<String>,
-    /// Names that the live release had and `.env` has not.
-    pub env_removed: Vec<String>,
-    /// What the compose file changes against the live release's, a unified diff.
-    pub compose_diff: String,
-    /// Why a release would be refused now.
+    /// Why it would be refused now.
+    #[serde(default)]
     pub refused: Vec<String>,
 }
 

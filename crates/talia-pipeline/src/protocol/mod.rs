@@ -14,7 +14,7 @@ mod version;
 mod word;
 
 pub use answer::{
-    BackupState, Hello, LockHolder, Outlook, Released, ServerState, SlotState, Taken,
+    BackupState, Difference, Hello, LockHolder, Outlook, Released, ServerState, SlotState, Taken,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;

@@ -136,7 +136,10 @@ impl ServerFiles {
 }
 
 /// What differs from what was pushed. Without a copy, a file is as it should be.
-fn drift(layout: &Layout) -> Result<Vec<Drift>> {
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn drift(layout: &Layout) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
     for file in PushedFile::ALL {
         let path = file.path(layout);

@@ -28,6 +28,9 @@ impl Layout {
     /// Where the agent is; it and every folder above it belong to root.
     pub const AGENT: &str = "/usr/local/lib/talia/talia-agent";
 
+    /// Where the policies of all environments of a host are.
+    pub const POLICIES: &str = "/etc/talia";
+
     /// The paths of this environment.
     pub fn new(environment: &EnvironmentName, policy: &Policy) -> Self {
         Self {
@@ -47,7 +50,7 @@ impl Layout {
 
     /// A server's own policy for an environment.
     pub fn policy(environment: &EnvironmentName) -> Utf8PathBuf {
-        format!("/etc/talia/{environment}.toml").into()
+        format!("{}/{environment}.toml", Self::POLICIES).into()
     }
 
     /// The environment's name.

@@ -10,7 +10,7 @@ mod record;
 mod rights;
 mod slot_file;
 
-pub use files::{Drift, PushedFile, ServerFiles};
+pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
 pub use lock::{Lock, end_holders, holder, inherited_holder};
 pub use record::{Fate, Record, Records};

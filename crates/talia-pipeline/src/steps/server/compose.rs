@@ -159,6 +159,45 @@ impl Step for SlotUp {
     fn assume(&self) {}
 }
 
+/// `docker compose … run --rm --no-deps --no-TTY SERVICE COMMAND…`: a command in a
+/// one-off container of the new image, such as a migration.
+///
+/// Accepts exit 0. The service's own command does not run.
+#[derive(Debug)]
+pub struct Migrate {
+    compose: Compose,
+    service: String,
+    command: Vec<String>,
+}
+
+impl Migrate {
+    /// Runs this command in a container of this service.
+    pub fn new(compose: Compose, service: impl Into<String>, command: &[String]) -> Self {
+        Self { compose, service: service.into(), command: command.to_vec() }
+    }
+}
+
+impl Step for Migrate {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "migrate".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = self
+            .compose
+            .line("run")
+            .args(["--rm", "--no-deps", "--no-TTY", "--quiet-pull"])
+            .operand(&self.service)
+            .args(&self.command)
+            .purpose("the new release's migrations");
+        Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
 /// `docker compose --project-name=PROJECT down --timeout=SECONDS`: ends what runs in a
 /// slot, and takes its containers away.
 ///
@@ -240,6 +279,22 @@ mod tests {
     #[test]
     fn slot_up_hostile() {
         check("slot_up__hostile", &SlotUp::new(hostile(), "--help"));
+    }
+
+    #[test]
+    fn migrate_minimal() {
+        check("migrate__minimal", &Migrate::new(minimal(), "api", &["alembic".into()]));
+    }
+
+    #[test]
+    fn migrate_everything() {
+        let command = ["alembic".into(), "upgrade".into(), "head".into()];
+        check("migrate__everything", &Migrate::new(everything(), "api", &command));
+    }
+
+    #[test]
+    fn migrate_hostile() {
+        check("migrate__hostile", &Migrate::new(hostile(), "-x", &["--rm; $(id)".into()]));
     }
 
     #[test]

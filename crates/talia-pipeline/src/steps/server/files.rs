@@ -1,11 +1,11 @@
 //! The files that a service runs with, as steps.
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::{Error, Result},
     files,
-    server::{Layout, PushedFile, ServerFiles},
+    server::{Drift, Layout, PushedFile, ServerFiles, drift},
     step::{Action, Step, Summary},
 };
 
@@ -40,8 +40,166 @@ impl Step for ReadFiles {
     }
 
     fn summary(&self, files: &ServerFiles) -> Summary {
-        let told: Vec<String> = files.drift.iter().map(crate::server::Drift::told).collect();
+        let told: Vec<String> = files.drift.iter().map(Drift::told).collect();
         Summary::line(if told.is_empty() { "as pushed".to_owned() } else { told.join("; ") })
+    }
+}
+
+/// In this process: what was edited on the server since it was pushed.
+#[derive(Debug)]
+pub struct ReadDrift {
+    layout: Layout,
+}
+
+impl ReadDrift {
+    /// Compares the files of this environment with what was pushed.
+    pub fn new(layout: &Layout) -> Self {
+        Self { layout: layout.clone() }
+    }
+}
+
+impl Step for ReadDrift {
+    type Output = Vec<Drift>;
+
+    fn label(&self) -> String {
+        "drift".into()
+    }
+
+    fn action(&self) -> Action<'_, Vec<Drift>> {
+        let what = format!("compare the files with {}", self.layout.pushed());
+        Action::read(what, || drift(&self.layout))
+    }
+
+    fn assume(&self) -> Vec<Drift> {
+        Vec::new()
+    }
+
+    fn summary(&self, drift: &Vec<Drift>) -> Summary {
+        Summary::line(format!("{} files", drift.len()))
+    }
+}
+
+/// In this process: a file as it was before a push that was refused.
+#[derive(Debug)]
+pub struct RestoreFile {
+    layout: Layout,
+    file: PushedFile,
+    before: Option<Vec<u8>>,
+}
+
+impl RestoreFile {
+    /// Writes this content again; `None`: there was no file.
+    pub fn new(layout: &Layout, file: PushedFile, before: Option<Vec<u8>>) -> Self {
+        Self { layout: layout.clone(), file, before }
+    }
+}
+
+impl Step for RestoreFile {
+    type Output = ();
+
+    fn label(&self) -> String {
+        format!("restore {}", self.file.name())
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let path = self.file.path(&self.layout);
+        Action::work(format!("write {path} as it was"), move || {
+            let copy = self.file.pushed(&self.layout);
+            let restore = |path: &Utf8Path| match &self.before {
+                Some(before) => files::write_atomically_as(path, before, self.file.mode()),
+                None => files::remove_if_there(path),
+            };
+            restore(&path)
+                .and_then(|()| restore(&copy))
+                .map_err(|cause| Error::step(format!("{path} cannot be restored")).caused_by(cause))
+        })
+    }
+
+    fn assume(&self) {}
+}
+
+/// In this process: the files that a release has run with.
+#[derive(Debug)]
+pub struct ReadReleaseFiles {
+    folder: Utf8PathBuf,
+}
+
+impl ReadReleaseFiles {
+    /// Reads those in this release's folder.
+    pub fn new(folder: impl Into<Utf8PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+}
+
+impl Step for ReadReleaseFiles {
+    type Output = ServerFiles;
+
+    fn label(&self) -> String {
+        format!("files of {}", self.folder.file_name().unwrap_or_default())
+    }
+
+    fn action(&self) -> Action<'_, ServerFiles> {
+        Action::read(format!("read compose file and .env in {}", self.folder), || {
+            ServerFiles::of_release(&self.folder)
+        })
+    }
+
+    fn assume(&self) -> ServerFiles {
+        ServerFiles::default()
+    }
+}
+
+/// In this process: puts a file on the server on purpose: the old one is kept beside
+/// it, the new one is written whole or not at all, and a copy tells it from what is
+/// edited by hand later.
+#[derive(Debug)]
+pub struct PushFile {
+    layout: Layout,
+    file: PushedFile,
+    content: Vec<u8>,
+    now_ms: u64,
+}
+
+impl PushFile {
+    /// Writes this content; `now_ms` names the copy of what was there.
+    pub fn new(layout: &Layout, file: PushedFile, content: Vec<u8>, now_ms: u64) -> Self {
+        Self { layout: layout.clone(), file, content, now_ms }
+    }
+
+    fn push(&self) -> std::io::Result<()> {
+        let path = self.file.path(&self.layout);
+        let mode = self.file.mode();
+        if let Ok(old) = std::fs::read(&path)
+            && old != self.content
+        {
+            let name = format!("{}.{}", self.file.name(), self.now_ms);
+            let kept = self.layout.pushed().join("before").join(name);
+            files::write_atomically_as(&kept, &old, mode)?;
+        }
+        files::write_atomically_as(&path, &self.content, mode)?;
+        files::write_atomically_as(&self.file.pushed(&self.layout), &self.content, mode)
+    }
+}
+
+impl Step for PushFile {
+    type Output = ();
+
+    fn label(&self) -> String {
+        format!("push {}", self.file.name())
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let path = self.file.path(&self.layout);
+        Action::work(format!("write {path}"), move || {
+            self.push()
+                .map_err(|cause| Error::step(format!("{path} cannot be written")).caused_by(cause))
+        })
+    }
+
+    fn assume(&self) {}
+
+    fn summary(&self, (): &()) -> Summary {
+        Summary::line(format!("{} bytes", self.content.len()))
     }
 }
 
@@ -66,9 +224,7 @@ impl KeepPushed {
             match std::fs::read(&path) {
                 Ok(now) if std::fs::read(&copy).is_ok_and(|before| before == now) => {}
                 Ok(now) => {
-                    files::write_atomically(&copy, &now).map_err(cannot)?;
-                    let mode = Permissions::from_mode(file.mode());
-                    std::fs::set_permissions(&copy, mode).map_err(cannot)?;
+                    files::write_atomically_as(&copy, &now, file.mode()).map_err(cannot)?;
                 }
                 Err(_) => files::remove_if_there(&copy).map_err(cannot)?,
             }
@@ -94,7 +250,7 @@ impl Step for KeepPushed {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
     use crate::{settings::Policy, steps::testing::check};
@@ -109,6 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn read_release_files_minimal() {
+        let step = ReadReleaseFiles::new("/opt/talia-backend/releases/1");
+        check("read_release_files__minimal", &step);
+    }
+
+    #[test]
+    fn push_file_minimal() {
+        let step = PushFile::new(&layout(), PushedFile::Env, b"A=1".to_vec(), 0);
+        check("push_file__minimal", &step);
+    }
+
+    #[test]
+    fn read_drift_minimal() {
+        check("read_drift__minimal", &ReadDrift::new(&layout()));
+    }
+
+    #[test]
+    fn restore_file_minimal() {
+        let step = RestoreFile::new(&layout(), PushedFile::Site, None);
+        check("restore_file__minimal", &step);
+    }
+
+    #[test]
     fn keep_pushed_minimal() {
         check("keep_pushed__minimal", &KeepPushed::new(&layout()));
     }
@@ -116,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_edited_on_the_server_is_drift_until_it_is_kept() {
         let root = std::env::temp_dir().join(format!("talia-drift-{}", std::process::id()));
-        let root = camino::Utf8PathBuf::from_path_buf(root).unwrap();
+        let root = Utf8PathBuf::from_path_buf(root).unwrap();
         let layout = layout().below(&root);
         fs::create_dir_all(layout.folder()).unwrap();
         fs::write(layout.compose_file(), "a").unwrap();

@@ -102,7 +102,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "flows",
         &[
             "context", "steps", "settings", "project", "state", "coverage", "parse", "pins",
-            "tool", "quote", "world", "error",
+            "tool", "quote", "world", "error", "protocol", "server", "digest",
         ],
     ),
 ];
@@ -140,6 +140,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "runner/",
             "steps/check/coverage.rs",
             // And what tools write as JSON is read where it is known.
+            "parse/app_log.rs",
             "parse/compose.rs",
             "parse/health.rs",
             "parse/ruff.rs",
@@ -149,6 +150,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
         ],
     ),
     ("signal_hook", &["signals.rs"]),
+    ("similar", &["parse/line_diff.rs"]),
     ("strsim", &["settings/suggest.rs"]),
     ("toml", &["settings/", "parse/pyproject.rs"]),
     ("xshell", &["xshell_compat.rs"]),

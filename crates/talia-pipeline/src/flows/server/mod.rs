@@ -1,0 +1,23 @@
+//! What an agent does on its server. Every one of these is an ordinary flow: a plan is
+//! the same function recorded.
+
+mod files;
+mod host;
+mod logs;
+mod look;
+mod outlook;
+mod preflight;
+mod release;
+mod settle;
+mod status;
+mod upkeep;
+
+pub use files::{env_names, push};
+pub use host::Server;
+pub use logs::logs;
+pub use look::{Seen, look};
+pub use outlook::difference;
+pub use release::{Order, release, rollback};
+pub use settle::settle;
+pub use status::status;
+pub use upkeep::{maintenance, prune};

