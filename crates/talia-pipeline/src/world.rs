@@ -86,6 +86,19 @@ impl World {
         }
     }
 
+    /// The same without anything of the caller's environment, as for a program that
+    /// runs with more rights than its caller: programs are found in the system's own
+    /// folders alone.
+    #[must_use]
+    pub fn cleared(mut self) -> Self {
+        self.variables = BTreeMap::from([
+            ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+            ("HOME".into(), "/root".into()),
+        ]);
+        self.directory = "/".into();
+        self
+    }
+
     /// The same with one variable more.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {

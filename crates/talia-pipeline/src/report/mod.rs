@@ -1,14 +1,18 @@
 //! Who tells people and programs what happens.
 
 pub mod console;
+mod feed;
 mod github;
+mod journal;
 mod json_lines;
 mod plain;
 mod terminal;
 mod text;
 
 pub use console::Console;
+pub use feed::{Feed, FeedReport};
 pub use github::GitHub;
+pub use journal::Journal;
 pub use json_lines::JsonLines;
 pub use plain::Plain;
 pub use terminal::Terminal;

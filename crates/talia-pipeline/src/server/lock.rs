@@ -32,10 +32,23 @@ const NAP: Duration = Duration::from_millis(20);
 /// Holds the server's lock.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
+    /// Says that the holder does something else now.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn relabel(&mut self, holder: &LockHolder) -> Result<()> {
+        let text = serde_json::to_string(holder).unwrap_or_default();
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| writeln!(self.file, "{text}"))
+            .map_err(|cause| Error::step("the lock's file cannot be written").caused_by(cause))
+    }
+
     /// Takes it, and says in the file who has it.
     ///
     /// # Errors
@@ -58,14 +71,11 @@ impl Lock {
             thread::sleep(NAP);
             left = left.saturating_sub(NAP);
         }
-        let text = serde_json::to_string(holder).unwrap_or_default();
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{text}"))
-            .map_err(cannot)?;
         // Children get it too: whatever works for the holder holds the lock.
         fcntl_setfd(&file, FdFlags::empty()).map_err(|error| cannot(error.into()))?;
-        Ok(Self { _file: file })
+        let mut lock = Self { file };
+        lock.relabel(holder)?;
+        Ok(lock)
     }
 }
 
@@ -118,9 +128,18 @@ pub fn holder(path: &Utf8Path) -> Result<Option<LockHolder>> {
     })))
 }
 
-/// Whether this process has the lock's file open, as a child of its holder has.
-pub fn inherited_holder(path: &Utf8Path) -> bool {
-    processes(path).contains(&std::process::id())
+/// Asks the one that holds the lock to end, gently. Whether anybody was asked.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn interrupt_holder(path: &Utf8Path) -> Result<bool> {
+    let Some(holder) = holder(path)? else { return Ok(false) };
+    // The number may be another process's by now, unless that one has the file open.
+    let target = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
+    let Some(target) = target.filter(|_| processes(path).contains(&holder.pid)) else {
+        return Ok(false);
+    };
+    Ok(kill_process(target, Signal::INT).is_ok())
 }
 
 /// Ends every process that holds the lock, and waits until the kernel has freed it.

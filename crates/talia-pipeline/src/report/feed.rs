@@ -1,0 +1,224 @@
+//! Events for a client at the other end of a pipe, who may be slow or gone.
+
+use std::{
+    collections::VecDeque,
+    io::Write,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crate::event::Event;
+
+use super::Report;
+
+/// How many events wait for a slow client; the oldest are dropped beyond it.
+const WAITING: usize = 4096;
+
+/// Writes events as JSON lines on a thread of its own, so that whoever reads them can
+/// neither block the work nor end it.
+pub struct Feed {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// The end that a pipeline is given; see [`Feed::report`].
+pub struct FeedReport(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<String>,
+    dropped: usize,
+    /// Nothing more will come.
+    over: bool,
+    /// All that came is written, or nobody reads any more.
+    done: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, event: &Event) {
+        let mut state = self.lock();
+        if state.done {
+            return;
+        }
+        if state.waiting.len() >= WAITING {
+            state.waiting.pop_front();
+            state.dropped += 1;
+        }
+        state.waiting.push_back(event.to_json());
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn write_to(&self, mut out: impl Write, gone: impl Fn()) {
+        loop {
+            let mut state = self.lock();
+            while state.waiting.is_empty() && !state.over {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let dropped = std::mem::take(&mut state.dropped);
+            let Some(line) = state.waiting.pop_front() else { break };
+            drop(state);
+            let lost = (dropped > 0).then(|| {
+                let text = format!("{dropped} events were not read in time; the journal has them");
+                Event::Note { text }.to_json()
+            });
+            let lines = lost.iter().chain([&line]);
+            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+                gone();
+                break;
+            }
+        }
+        self.lock().done = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Feed {
+    /// Feeds this writer; `gone` is told once when nobody reads any more.
+    pub fn new(out: impl Write + Send + 'static, gone: impl Fn() + Send + 'static) -> Self {
+        let shared = Arc::new(Shared::default());
+        let writer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.write_to(out, gone))
+        };
+        Self { shared, writer: Some(writer) }
+    }
+
+    /// Feeds standard output.
+    pub fn stdout(gone: impl Fn() + Send + 'static) -> Self {
+        Self::new(std::io::stdout(), gone)
+    }
+
+    /// The end for a [pipeline](crate::Pipeline).
+    pub fn report(&self) -> FeedReport {
+        FeedReport(Arc::clone(&self.shared))
+    }
+
+    /// Tells one event more.
+    pub fn tell(&self, event: &Event) {
+        self.shared.push(event);
+    }
+
+    /// Waits until all is written, but no longer than this: a client that has stopped
+    /// reading is not waited for.
+    pub fn finish(mut self, at_most: Duration) {
+        let mut state = self.shared.lock();
+        state.over = true;
+        self.shared.changed.notify_all();
+        let mut left = at_most;
+        const NAP: Duration = Duration::from_millis(20);
+        while !state.done && !left.is_zero() {
+            let waited = self.shared.changed.wait_timeout(state, NAP);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            left = left.saturating_sub(NAP);
+        }
+        let done = state.done;
+        drop(state);
+        // A writer that hangs in the pipe ends with the process.
+        if let Some(writer) = self.writer.take().filter(|_| done) {
+            drop(writer.join());
+        }
+    }
+}
+
+impl Report for FeedReport {
+    fn event(&mut self, event: &Event) {
+        if !matches!(event, Event::Progress { .. }) {
+            self.0.push(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind, Result};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> Result<usize> {
+            Err(Error::from(ErrorKind::BrokenPipe))
+        }
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Never takes anything.
+    struct Stopped;
+
+    impl Write for Stopped {
+        fn write(&mut self, _: &[u8]) -> Result<usize> {
+            loop {
+                thread::park();
+            }
+        }
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn note(number: usize) -> Event {
+        Event::Note { text: number.to_string() }
+    }
+
+    #[test]
+    fn everything_is_written_in_order() {
+        let page = Page::default();
+        let feed = Feed::new(page.clone(), || {});
+        (0..100).for_each(|number| feed.tell(&note(number)));
+        feed.finish(Duration::from_secs(10));
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let read: Vec<Event> = text.lines().map(Event::parse).collect();
+        assert_eq!(read, (0..100).map(note).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_told_of_and_does_no_harm() {
+        let gone = Arc::new(AtomicBool::new(false));
+        let feed = Feed::new(Broken, {
+            let gone = Arc::clone(&gone);
+            move || gone.store(true, Ordering::SeqCst)
+        });
+        (0..10_000).for_each(|number| feed.tell(&note(number)));
+        feed.finish(Duration::from_secs(10));
+        assert!(gone.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_reader_that_has_stopped_blocks_nobody() {
+        let feed = Feed::new(Stopped, || {});
+        let mut report = feed.report();
+        (0..50_000).for_each(|number| report.event(&note(number)));
+        assert!(feed.shared.lock().waiting.len() <= WAITING, "memory is bounded");
+        feed.finish(Duration::from_millis(100));
+    }
+}
