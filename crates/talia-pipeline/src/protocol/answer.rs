@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 use super::{
+    request::Role,
     slot::Slot,
     version::Version,
     word::{EnvironmentName, ReleaseId, RevisionId, Who},
@@ -23,6 +24,14 @@ pub struct Hello {
     pub environment: EnvironmentName,
     /// `deploy` or `admin`.
     pub role: String,
+}
+
+impl Hello {
+    /// This build's greeting.
+    pub fn new(environment: &EnvironmentName, role: Role) -> Self {
+        let (version, environment) = (Version::own(), environment.clone());
+        Self { version, environment, role: role.name().to_owned() }
+    }
 }
 
 /// Who holds the server's lock.
@@ -162,6 +171,25 @@ pub struct Outlook {
     /// Why it would be refused now.
     #[serde(default)]
     pub refused: Vec<String>,
+}
+
+impl Outlook {
+    /// The state, the files' difference, and the plan as data and as text.
+    pub fn new(
+        state: ServerState,
+        difference: Difference,
+        steps: serde_json::Value,
+        text: String,
+    ) -> Self {
+        Self { state, difference, steps, text, refused: Vec::new() }
+    }
+
+    /// Says why it would be refused now.
+    #[must_use]
+    pub fn refused(mut self, refused: Vec<String>) -> Self {
+        self.refused = refused;
+        self
+    }
 }
 
 /// To `release` and `rollback`.

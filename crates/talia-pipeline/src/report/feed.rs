@@ -96,11 +96,6 @@ impl Feed {
         Self { shared, writer: Some(writer) }
     }
 
-    /// Feeds standard output.
-    pub fn stdout(gone: impl Fn() + Send + 'static) -> Self {
-        Self::new(std::io::stdout(), gone)
-    }
-
     /// The end for a [pipeline](crate::Pipeline).
     pub fn report(&self) -> FeedReport {
         FeedReport(Arc::clone(&self.shared))

@@ -13,12 +13,21 @@ use crate::{
 
 use super::{
     Server,
-    look::{Seen, look_again},
+    look::{Seen, look, look_again},
     release::start,
 };
 
 /// How long a release that was switched to already may take to show that it is well.
 const PROOF: Duration = Duration::from_secs(15);
+
+/// As [`settle`], by itself: after a reboot, say.
+///
+/// # Errors
+/// As [`settle`].
+pub fn settle_all(cx: &Context, server: &Server) -> Result<()> {
+    let seen = look(cx, server)?;
+    settle(cx, server, seen).map(drop)
+}
 
 /// Ends or finishes what was left unfinished, and takes away what no client gets.
 ///

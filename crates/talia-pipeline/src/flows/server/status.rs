@@ -4,8 +4,8 @@ use crate::{
     context::Context,
     error::Result,
     protocol::ServerState,
-    server::{Drift, holder},
-    steps::server::{FreeDisk, ReadDrift, ServedNow},
+    server::{Drift, Record, holder},
+    steps::server::{FreeDisk, ReadDrift, ReadRecords, ServedNow},
 };
 
 use super::{
@@ -20,6 +20,16 @@ use super::{
 pub fn status(cx: &Context, server: &Server) -> Result<ServerState> {
     let seen = look(cx, server)?;
     state(cx, server, &seen)
+}
+
+/// The records that are kept, the newest first. Changes nothing.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn releases(cx: &Context, server: &Server) -> Result<Vec<Record>> {
+    let mut records = cx.observe(ReadRecords::new(&server.layout))?.all;
+    records.reverse();
+    Ok(records)
 }
 
 pub(super) fn state(cx: &Context, server: &Server, seen: &Seen) -> Result<ServerState> {

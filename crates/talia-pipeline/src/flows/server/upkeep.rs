@@ -1,13 +1,13 @@
 //! What keeps a server in order.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     context::Context,
     error::Result,
     protocol::ReleaseId,
     server::{Layout, Record, Records},
-    steps::server::{ImageRemove, ReadNeighbours, RemoveRelease, SetMaintenance},
+    steps::server::{HoldLock, ImageRemove, ReadNeighbours, RemoveRelease, SetMaintenance},
 };
 
 use super::{
@@ -15,12 +15,23 @@ use super::{
     look::{Seen, look},
 };
 
+/// How long a client may take to move the registry's `latest`.
+const LATEST_WITHIN: Duration = Duration::from_secs(30);
+
 /// Gives clients a page that says to come back, or takes it away. Health stays open.
 ///
 /// # Errors
 /// When the file cannot be changed.
 pub fn maintenance(cx: &Context, server: &Server, on: bool) -> Result<()> {
     cx.run(SetMaintenance::new(server.layout.maintenance(), on))
+}
+
+/// Leaves something behind that holds the lock while a client moves `latest`.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn hold_for_latest(cx: &Context) -> Result<()> {
+    cx.run(HoldLock::new(LATEST_WITHIN))
 }
 
 /// Removes releases that are not kept, and images that none of any environment needs.

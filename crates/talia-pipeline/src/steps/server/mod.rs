@@ -28,4 +28,4 @@ pub use nginx::{NginxReload, NginxSites, NginxTest};
 pub use pause::Pause;
 pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
 pub use switch::{LiveSlot, SwitchSlot};
-pub use upkeep::SetMaintenance;
+pub use upkeep::{HoldLock, SetMaintenance};

@@ -1,0 +1,121 @@
+//! From the caller's words to a request: nothing of the caller's reaches further.
+
+use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
+
+use camino::Utf8Path;
+use talia_pipeline::{
+    Error, ExitCode, Result, World,
+    process::Cancel,
+    protocol::{EnvironmentName, Request, Role, Version},
+    report::Feed,
+    server::Layout,
+    settings::Policy,
+    signals,
+};
+
+use crate::{
+    answer::{code, refused},
+    serve::{Site, serve},
+};
+
+/// How long a client may take to read the end of an answer.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Who asks what, about which environment.
+struct Asked {
+    environment: EnvironmentName,
+    role: Role,
+    request: String,
+}
+
+/// Answers the request of this process.
+pub(crate) fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let gone = Cancel::new();
+    let feed = Feed::new(std::io::stdout(), {
+        let gone = gone.clone();
+        move || gone.interrupt()
+    });
+    if words == ["version"] {
+        feed.tell(&crate::answer::answered(&Version::own()));
+        feed.finish(FLUSH);
+        return ExitCode::Success;
+    }
+    let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed, &gone));
+    let code = code(&result);
+    if let Err(error) = &result {
+        feed.tell(&refused("request", error));
+    }
+    feed.finish(FLUSH);
+    code
+}
+
+fn asked(words: &[&str]) -> Result<(Asked, World)> {
+    let world = World::real()?;
+    let (environment, role, request) = match words {
+        ["gate", environment, role] => {
+            let request = world.variable_os("SSH_ORIGINAL_COMMAND").ok_or_else(|| {
+                Error::refused("this key takes requests, and gives no shell")
+                    .hint("ask with `cargo xtask`, such as `cargo xtask status --env …`")
+            })?;
+            let request = request
+                .into_string()
+                .map_err(|_| Error::usage("a request is one line of printable ASCII"))?;
+            (*environment, role.parse()?, request)
+        }
+        ["ask", environment, request @ ..] if !request.is_empty() => {
+            (*environment, Role::Admin, request.join(" "))
+        }
+        _ => {
+            return Err(Error::usage(
+                "expected `gate ENVIRONMENT ROLE`, `ask ENVIRONMENT REQUEST` or `version`",
+            ));
+        }
+    };
+    let asked = Asked { environment: environment.parse()?, role, request };
+    Ok((asked, world.cleared()))
+}
+
+fn answer(asked: Asked, world: World, feed: &Feed, gone: &Cancel) -> Result<()> {
+    let request: Request = asked.request.parse()?;
+    request.allowed_to(asked.role)?;
+    let policy = policy(&asked.environment)?;
+    let layout = Layout::new(&asked.environment, &policy);
+    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen()? };
+    serve(&site, request, feed, gone)
+}
+
+/// The server's own policy, which only root may have written.
+fn policy(environment: &EnvironmentName) -> Result<Policy> {
+    let path = Layout::policy(environment);
+    only_roots(&path)?;
+    let text = fs::read_to_string(&path).map_err(|cause| {
+        Error::preflight(format!("the policy {path} cannot be read")).caused_by(cause)
+    })?;
+    let (named, policy) = Policy::parse(&text, &path)?;
+    if named.as_deref() != Some(environment.as_str()) {
+        return Err(Error::preflight(format!(
+            "{path} does not say `environment = \"{environment}\"`"
+        )));
+    }
+    Ok(policy)
+}
+
+/// Refuses a file that, or a folder above it that, anybody but root may change.
+fn only_roots(path: &Utf8Path) -> Result<()> {
+    for part in path.ancestors() {
+        let data = fs::symlink_metadata(part).map_err(|cause| {
+            Error::preflight(format!("{part} cannot be looked at"))
+                .caused_by(cause)
+                .hint("the server has no policy for this environment; an admin puts it there")
+        })?;
+        if data.uid() != 0 || data.mode() & 0o022 != 0 || data.is_symlink() {
+            return Err(Error::refused(format!("{part} can be changed by others than root")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! From a request to its flow, with the lock and the journal where it changes something.
+
+use std::{io::Read as _, time::Duration};
+
+use serde::Serialize;
+use talia_pipeline::{
+    Context, Error, Finished, Pipeline, Result, State, World,
+    flows::server::{
+        Order, Server, difference, hold_for_latest, logs, maintenance, prune, push, release,
+        releases, rollback, settle_all, status,
+    },
+    parse::env_file,
+    process::Cancel,
+    protocol::{Hello, LockHolder, Outlook, Request, Role, Version, Who},
+    report::{Feed, Journal},
+    secret::{MINIMUM_LENGTH, Secret, SecretValue, looks_secret},
+    server::{Layout, Lock, PushedFile, end_holders, holder, interrupt_holder},
+    settings::Policy,
+};
+
+use crate::answer::answered;
+
+/// What a push may bring at most.
+const PUSHED_BYTES: u64 = 1 << 20;
+/// How long the one that is asked to end is waited for.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
+/// What the holder does while a client moves `latest`.
+const WAITS: &str = "wait until `latest` is moved";
+
+/// One environment on this server, as it is asked.
+pub(crate) struct Site {
+    pub(crate) layout: Layout,
+    pub(crate) policy: Policy,
+    pub(crate) world: World,
+    pub(crate) role: Role,
+    pub(crate) signals: Cancel,
+}
+
+/// Answers a request.
+pub(crate) fn serve(site: &Site, request: Request, feed: &Feed, gone: &Cancel) -> Result<()> {
+    let ask = Ask { site, feed, name: name(&request) };
+    match request {
+        Request::Hello(version) => ask.hello(version),
+        Request::Status => ask.read(&site.signals, status),
+        Request::Releases => ask.read(&site.signals, releases),
+        // A client that has gone wants no more records.
+        Request::Logs(query) => ask.read(gone, move |cx, server| logs(cx, server, &query)),
+        Request::Plan { digest, revision, accept_drift } => {
+            let digest = digest.unwrap_or_else(talia_pipeline::digest::Digest::planned);
+            let order = Order { digest, revision, after: None, accept_drift };
+            ask.plan(&order)
+        }
+        Request::Release { digest, revision, after, by, accept_drift } => {
+            let order = Order { digest, revision, after: Some(after), accept_drift };
+            ask.change(by, move |cx, server| {
+                let released = release(cx, server, &order)?;
+                if released.waits_for_latest {
+                    hold_for_latest(cx)?;
+                }
+                Ok(released)
+            })
+        }
+        Request::Rollback { to, by, accept_schema } => {
+            ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
+        }
+        Request::Cancel => ask.cancel(),
+        Request::LatestMoved => ask.latest_moved(),
+        Request::Unlock => ask.unlock(),
+        Request::ComposePush => ask.push(PushedFile::Compose),
+        Request::EnvPush => ask.push(PushedFile::Env),
+        Request::SitePush => ask.push(PushedFile::Site),
+        Request::Maintenance(on) => {
+            ask.change(root(), move |cx, server| maintenance(cx, server, on))
+        }
+        Request::Prune => ask.change(root(), prune),
+        Request::Boot => ask.change(root(), settle_all),
+        other => Err(Error::usage(format!("this agent does not know `{other}` yet"))),
+    }
+}
+
+fn name(request: &Request) -> String {
+    let text = request.to_string();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn root() -> Who {
+    "root".parse().unwrap_or_else(|_| unreachable!("it is a word"))
+}
+
+struct Ask<'a> {
+    site: &'a Site,
+    feed: &'a Feed,
+    name: String,
+}
+
+impl Ask<'_> {
+    fn tell(&self, answer: &impl Serialize) {
+        self.feed.tell(&answered(answer));
+    }
+
+    fn run_id(&self) -> String {
+        format!("{:013}-{}", self.site.world.now_ms(), std::process::id())
+    }
+
+    fn server(&self, by: Who) -> Server {
+        Server {
+            layout: self.site.layout.clone(),
+            policy: self.site.policy.clone(),
+            now_ms: self.site.world.now_ms(),
+            run: self.run_id(),
+            by,
+        }
+    }
+
+    fn pipeline(&self, cancel: &Cancel) -> Pipeline {
+        let site = self.site;
+        Pipeline::new(&self.name, site.layout.folder(), site.world.clone())
+            .secrets(secrets(&site.layout))
+            .cancel(cancel.clone())
+            .adopt_orphans()
+    }
+
+    fn hello(&self, version: Version) -> Result<()> {
+        self.tell(&Hello::new(self.site.layout.environment(), self.site.role));
+        if Version::own().understands(version) {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "this server's agent is {}, the client is {version}: they do not understand each other",
+            Version::own()
+        ))
+        .hint("bring both to neighbouring versions: `cargo xtask server agent install`"))
+    }
+
+    /// A request that changes nothing: no lock, no journal, no log.
+    fn read<T: Serialize + Send>(
+        &self,
+        cancel: &Cancel,
+        flow: impl Fn(&Context, &Server) -> Result<T>,
+    ) -> Result<()> {
+        let server = self.server(root());
+        let mut pipeline = self.pipeline(cancel).report(self.feed.report());
+        let finished = pipeline.run(|cx| flow(cx, &server));
+        self.end(finished)
+    }
+
+    fn plan(&self, order: &Order) -> Result<()> {
+        let server = self.server(root());
+        let mut refused = Vec::new();
+        let pipeline = self.pipeline(&self.site.signals);
+        let plan = pipeline.plan(|cx| release(cx, &server, order));
+        let (steps, text) = match plan {
+            Ok(plan) => {
+                (serde_json::from_str(&plan.to_json()).unwrap_or_default(), plan.to_string())
+            }
+            Err(error) => {
+                refused.extend(error.failures().iter().map(ToString::to_string));
+                (serde_json::Value::Null, String::new())
+            }
+        };
+        let mut pipeline = self.pipeline(&self.site.signals);
+        let finished = pipeline.run(|cx| difference(cx, &server));
+        let (state, difference) = finished.result?;
+        self.tell(&Outlook::new(state, difference, steps, text).refused(refused));
+        Ok(())
+    }
+
+    /// A request that changes something: under the lock, told in the journal first.
+    fn change<T: Serialize + Send>(
+        &self,
+        by: Who,
+        flow: impl Fn(&Context, &Server) -> Result<T>,
+    ) -> Result<()> {
+        let server = self.server(by);
+        let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, &self.name))?;
+        let journal = Journal::open(&self.site.layout.journal())?;
+        let mut pipeline = self
+            .pipeline(&self.site.signals)
+            .state(State::new(self.site.layout.state()))
+            .report(journal)
+            .report(self.feed.report());
+        let finished = pipeline.run(|cx| flow(cx, &server));
+        if finished.result.is_ok() {
+            lock.relabel(&self.holder(&server, WAITS))?;
+        }
+        self.end(finished)
+    }
+
+    fn holder(&self, server: &Server, doing: &str) -> LockHolder {
+        LockHolder {
+            pid: std::process::id(),
+            doing: doing.to_owned(),
+            by: server.by.clone(),
+            run: server.run.clone(),
+            since_ms: server.now_ms,
+        }
+    }
+
+    /// Tells the answer. What went wrong was told with the run's end.
+    fn end<T: Serialize>(&self, finished: Finished<T>) -> Result<()> {
+        self.tell(&finished.result?);
+        Ok(())
+    }
+
+    fn push(&self, file: PushedFile) -> Result<()> {
+        let mut content = Vec::new();
+        std::io::stdin()
+            .take(PUSHED_BYTES + 1)
+            .read_to_end(&mut content)
+            .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
+        if content.len() as u64 > PUSHED_BYTES {
+            return Err(Error::usage("what is pushed is longer than 1 MiB"));
+        }
+        self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
+    }
+
+    fn cancel(&self) -> Result<()> {
+        let lock = self.site.layout.lock();
+        if !interrupt_holder(&lock)? {
+            self.tell(&"nothing runs that could be cancelled");
+            return Ok(());
+        }
+        const NAP: Duration = Duration::from_millis(50);
+        let mut left = CANCELLED_WITHIN;
+        while holder(&lock)?.is_some() {
+            if left.is_zero() {
+                return Err(Error::step("it was asked to end, and still works").hint(
+                    "one that has switched already is finished; look at `cargo xtask status`",
+                ));
+            }
+            std::thread::sleep(NAP);
+            left = left.saturating_sub(NAP);
+        }
+        self.tell(&"cancelled");
+        Ok(())
+    }
+
+    fn latest_moved(&self) -> Result<()> {
+        let lock = self.site.layout.lock();
+        if holder(&lock)?.is_some_and(|holder| holder.doing == WAITS) {
+            end_holders(&lock)?;
+        }
+        self.tell(&"the lock is free");
+        Ok(())
+    }
+
+    fn unlock(&self) -> Result<()> {
+        let ended = end_holders(&self.site.layout.lock())?;
+        self.tell(&ended);
+        Ok(())
+    }
+}
+
+/// The values of `.env` that nobody may see, so that they are masked in all that the
+/// commands say. A file that cannot be read is the flow's to tell of.
+fn secrets(layout: &Layout) -> Vec<Secret> {
+    let Ok(bytes) = std::fs::read(layout.env_file()) else { return Vec::new() };
+    let Ok(file) = env_file::read(&bytes) else { return Vec::new() };
+    let entries = file.effective();
+    let hidden = entries
+        .iter()
+        .filter(|entry| looks_secret(entry.name()) && entry.value().len() >= MINIMUM_LENGTH);
+    hidden.map(|entry| Secret::given(entry.name(), SecretValue::new(entry.value()))).collect()
+}
