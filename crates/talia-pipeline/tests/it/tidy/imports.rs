@@ -45,6 +45,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["coverage", "diagnostic", "error"]),
+    ("templates", &[]),
     ("project", &["step", "parse", "files", "settings", "error"]),
     ("event", &["command_line", "diagnostic", "error"]),
     ("report", &["event", "parse", "secret", "diagnostic", "world", "error"]),
