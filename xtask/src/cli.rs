@@ -37,6 +37,7 @@ fn run() -> Result<ExitCode> {
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
+        Some(("sandbox", matches)) => crate::sandbox::run(matches, world),
         Some(("selftest", matches)) => crate::selftest::run(matches, world),
         _ => Err(Error::usage("no command is given").hint("`cargo xtask --help` lists them")),
     }
@@ -59,6 +60,7 @@ fn command() -> Command {
         .subcommand(crate::ci::command())
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
+        .subcommand(crate::sandbox::command())
         .subcommand(crate::selftest::command())
 }
 

@@ -4,6 +4,7 @@ mod ci;
 mod cli;
 mod coverage;
 mod doctor;
+mod sandbox;
 mod selftest;
 mod session;
 

@@ -88,7 +88,7 @@ pub fn free(folder: &Utf8Path) -> io::Result<(u64, Option<u64>)> {
 
 /// FNV-1a: tells two texts apart and stays the same between versions. It is no
 /// proof against intent; nothing that must be one stands on it.
-pub(crate) fn fingerprint(text: &str) -> u64 {
+pub fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -52,7 +52,8 @@
 //! * [`pipeline`], [`preflight`], [`runner`], [`process`], [`signals`]: how a flow is
 //!   recorded, prepared, answered, and ended.
 //! * [`event`], [`report`]: what happens, and who tells it.
-//! * [`steps`], [`flows`], [`project`], [`settings`]: what is done with all that.
+//! * [`steps`], [`flows`], [`project`], [`settings`]: what is done with all that;
+//!   [`templates`]: what stands on a server.
 //! * [`parse`], [`coverage`]: what tools write, read into types.
 //! * [`secret`], [`error`], [`exit_code`], [`diagnostic`], [`state`], [`private`],
 //!   [`world`], [`files`], [`digest`], [`pins`]: what the others stand on.
@@ -87,6 +88,7 @@ pub mod signals;
 pub mod state;
 pub mod step;
 pub mod steps;
+pub mod templates;
 mod tool;
 pub mod world;
 mod xshell_compat;

@@ -11,6 +11,7 @@ mod events;
 mod exit_codes;
 mod finally;
 mod github;
+mod infra;
 mod memory;
 mod output;
 mod plan;

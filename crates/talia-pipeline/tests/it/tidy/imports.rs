@@ -53,6 +53,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("settings", &["coverage", "diagnostic", "error"]),
     ("server", &["digest", "protocol", "settings", "parse", "files", "error"]),
+    ("templates", &[]),
     ("project", &["step", "parse", "files", "settings", "error"]),
     ("event", &["command_line", "diagnostic", "error"]),
     ("report", &["event", "parse", "secret", "diagnostic", "world", "error"]),

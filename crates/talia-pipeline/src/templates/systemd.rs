@@ -1,0 +1,90 @@
+use super::{AGENT, Role};
+
+/// The nightly backup: a systemd service and its timer, for `/etc/systemd/system/`.
+///
+/// Source: systemd.service(5), systemd.timer(5).
+///
+/// ```
+/// use talia_pipeline::templates::BackupTimer;
+///
+/// let timer = BackupTimer::new("staging");
+/// assert_eq!(timer.name(), "talia-backup-staging");
+/// assert!(timer.timer().contains("OnCalendar=*-*-* 03:20:00"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct BackupTimer {
+    environment: String,
+    calendar: String,
+}
+
+impl BackupTimer {
+    /// For this environment, every night.
+    pub fn new(environment: impl Into<String>) -> Self {
+        Self { environment: environment.into(), calendar: "*-*-* 03:20:00".into() }
+    }
+
+    /// When, as systemd.time(7) has it.
+    #[must_use]
+    pub fn calendar(mut self, calendar: impl Into<String>) -> Self {
+        self.calendar = calendar.into();
+        self
+    }
+
+    /// The units' name, without `.service` and `.timer`.
+    pub fn name(&self) -> String {
+        format!("talia-backup-{}", self.environment)
+    }
+
+    /// The service's text.
+    pub fn service(&self) -> String {
+        let (environment, role) = (&self.environment, Role::Deploy);
+        format!(
+            "[Unit]\n\
+             Description=Back up the database of the environment {environment}\n\
+             After=network-online.target docker.service\n\
+             Wants=network-online.target\n\
+             \n\
+             [Service]\n\
+             Type=oneshot\n\
+             # The same request as through the gate, with the same answer.\n\
+             Environment=SSH_ORIGINAL_COMMAND=backup\n\
+             ExecStart={AGENT} gate {environment} {role}\n\
+             TimeoutStartSec=2h\n\
+             Nice=10\n\
+             IOSchedulingClass=idle\n"
+        )
+    }
+
+    /// The timer's text.
+    pub fn timer(&self) -> String {
+        let Self { environment, calendar } = self;
+        format!(
+            "[Unit]\n\
+             Description=Back up the database of the environment {environment} every night\n\
+             \n\
+             [Timer]\n\
+             OnCalendar={calendar}\n\
+             # Not all servers in the same second; a missed night is made up for.\n\
+             RandomizedDelaySec=15min\n\
+             Persistent=true\n\
+             \n\
+             [Install]\n\
+             WantedBy=timers.target\n"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::check, *};
+
+    #[test]
+    fn backup_timer_service() {
+        check("backup_timer__service", &BackupTimer::new("production").service());
+    }
+
+    #[test]
+    fn backup_timer_timer() {
+        check("backup_timer__timer", &BackupTimer::new("production").calendar("hourly").timer());
+    }
+}

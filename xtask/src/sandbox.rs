@@ -1,0 +1,158 @@
+//! `cargo xtask sandbox`.
+
+use clap::{Arg, ArgMatches, Command};
+use talia_pipeline::{Error, ExitCode, Pipeline, Result, World, report::console, templates::Role};
+use talia_sandbox::{Place, Sandbox, Status, Wish, down, status, up};
+
+use crate::{
+    cli,
+    session::{Session, print_plan},
+};
+
+pub(crate) fn command() -> Command {
+    let part = |name, about| Command::new(name).about(about).arg(name_of_sandbox());
+    Command::new("sandbox")
+        .about("A whole server, a registry and a database on this machine, to try a deploy")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            part("up", "Bring it up; what was stopped is started again")
+                .arg(
+                    Arg::new("agent")
+                        .long("agent")
+                        .value_name("FILE")
+                        .help("A static binary to put on the server as its agent"),
+                )
+                .arg(cli::plan())
+                .arg(cli::no_color())
+                .arg(cli::verbose()),
+        )
+        .subcommand(
+            part("down", "Take it down; nothing is left of it")
+                .arg(cli::plan())
+                .arg(cli::no_color())
+                .arg(cli::verbose()),
+        )
+        .subcommand(part("status", "Tell what runs, and at which ports"))
+        .subcommand(part("ssh", "Print the command that opens a root shell on the server"))
+        .after_help(
+            "Examples:\n  \
+             cargo xtask sandbox up\n  \
+             cargo xtask deploy backend --env sandbox\n  \
+             cargo xtask sandbox down\n  \
+             cargo xtask sandbox up --name two      a second one, as --env sandbox-two",
+        )
+}
+
+fn name_of_sandbox() -> Arg {
+    Arg::new("name")
+        .long("name")
+        .value_name("NAME")
+        .default_value(Place::DEFAULT)
+        .help("Which one; several may be up at once")
+}
+
+pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let Some((what, matches)) = matches.subcommand() else {
+        return Err(Error::usage("no command is given"));
+    };
+    let session = Session::open(matches, world)?;
+    let place = Place::new(&session.state, cli::text(matches, "name").unwrap_or(Place::DEFAULT))?;
+    match what {
+        "up" => bring_up(&session, &place, matches),
+        "down" => {
+            let flow = |cx: &talia_pipeline::Context| down(cx, &place);
+            if matches.contains_id("plan") {
+                return Ok(print_plan(matches, &quiet(&session, matches)?.plan(flow)?));
+            }
+            Ok(loud(&session, matches)?.run(flow).exit_code)
+        }
+        "status" => {
+            let status = quiet(&session, matches)?.run(|cx| status(cx, &place)).result?;
+            console::print(&told(&place, &status));
+            Ok(ExitCode::Success)
+        }
+        _ => {
+            let sandbox = Sandbox::open(&place, &session.world)?;
+            for droplet in sandbox.droplets() {
+                let container = droplet.container();
+                console::print(&format!("docker exec --interactive --tty {container} bash\n"));
+            }
+            Ok(ExitCode::Success)
+        }
+    }
+}
+
+fn bring_up(session: &Session, place: &Place, matches: &ArgMatches) -> Result<ExitCode> {
+    let mut wish = Wish::new(place);
+    if let Some(agent) = cli::text(matches, "agent") {
+        let agent = session.world.directory().join(agent);
+        if !agent.is_file() {
+            return Err(Error::usage(format!("there is no agent {agent}"))
+                .hint("name a static binary with `--agent FILE`"));
+        }
+        wish = wish.agent(agent);
+    }
+    let flow = |cx: &talia_pipeline::Context| up(cx, place, &wish);
+    if matches.contains_id("plan") {
+        return Ok(print_plan(matches, &quiet(session, matches)?.plan(flow)?));
+    }
+    let finished = loud(session, matches)?.run(flow);
+    if finished.result.is_ok() {
+        console::print(&how_to_go_on(&Sandbox::open(place, &session.world)?));
+    }
+    Ok(finished.exit_code)
+}
+
+fn quiet(session: &Session, matches: &ArgMatches) -> Result<Pipeline> {
+    session.pipeline("sandbox", matches, false)
+}
+
+fn loud(session: &Session, matches: &ArgMatches) -> Result<Pipeline> {
+    let pipeline = session.pipeline("sandbox", matches, true)?;
+    Ok(session.guard(pipeline)?.state(session.state.clone()))
+}
+
+fn how_to_go_on(sandbox: &Sandbox) -> String {
+    let place = sandbox.place();
+    let environment = place.environment();
+    let mut text = format!("\nThe sandbox {} is up.\n", place.name());
+    for droplet in sandbox.droplets() {
+        let host = sandbox.host_name(&environment);
+        let port = droplet.https_port();
+        text.push_str(&format!(
+            "  curl --cacert {} --connect-to {host}:443:127.0.0.1:{port} https://{host}/api/health\n  \
+             ssh -i {} -o UserKnownHostsFile={} -p {} {}@127.0.0.1 status\n",
+            sandbox.ca(),
+            sandbox.key(&environment, Role::Deploy),
+            sandbox.known_hosts(),
+            droplet.ssh_port(),
+            droplet.user(&environment, Role::Deploy),
+        ));
+    }
+    text.push_str(&format!(
+        "Go on with:\n  cargo xtask deploy backend --env {environment}\n\
+         Take it down with:\n  cargo xtask sandbox down --name {}\n",
+        place.name()
+    ));
+    text
+}
+
+fn told(place: &Place, status: &Status) -> String {
+    if status.parts.is_empty() {
+        return format!("The sandbox {} is not there.\n", place.name());
+    }
+    let mut text = String::new();
+    if !status.complete {
+        text.push_str("It was not made to the end: `cargo xtask sandbox up` makes it anew.\n");
+    }
+    for part in &status.parts {
+        let state = if part.running { "runs" } else { "stopped" };
+        let ports: Vec<String> =
+            part.ports.iter().map(|(what, port)| format!("{what} 127.0.0.1:{port}")).collect();
+        let line = format!("{:<10} {state:<8} {}", part.name, ports.join("  "));
+        text.push_str(&format!("{}\n", line.trim_end()));
+    }
+    text
+}
