@@ -19,13 +19,14 @@ const STATUS: &str = "\n%{http_code}";
 /// `curl … URL`, whose output is the body and the status.
 fn curl(timeout: Duration) -> CommandLine {
     CommandLine::new("curl")
-        .args(["--silent", "--show-error", "--globoff", "--noproxy", "*"])
-        // The user's own ~/.curlrc could send the question elsewhere.
-        .args(["--disable"])
-        .option("--max-time", format!("{:.3}", timeout.as_secs_f64()))
+        // Counts only as the first word: the user's own ~/.curlrc could send the
+        // question elsewhere.
+        .args(["--disable", "--silent", "--show-error", "--globoff", "--noproxy", "*"])
+        // curl takes a value as the next word alone.
+        .args(["--max-time".to_owned(), format!("{:.3}", timeout.as_secs_f64())])
         // A health is short; an endless one is none.
         .args(["--max-filesize", "65536"])
-        .option("--write-out", STATUS)
+        .args(["--write-out", STATUS])
         .effect(Effect::Read)
         .stdout_is_data()
         .timeout(timeout + Duration::from_secs(5))
@@ -100,7 +101,7 @@ impl Count {
 /// `curl --unix-socket SOCKET http://localhost/PATH`.
 fn at_socket(socket: &Utf8Path, health: &Health) -> CommandLine {
     curl(health.timeout)
-        .option("--unix-socket", socket.as_str())
+        .args(["--unix-socket", socket.as_str()])
         .operand(format!("http://localhost{}", health.path))
 }
 
@@ -216,9 +217,9 @@ impl Front {
         let Self { host, ca, health } = self;
         let mut line = curl(health.timeout)
             // The name that clients use, at this machine's own Nginx.
-            .option("--resolve", format!("{host}:443:127.0.0.1"));
+            .args(["--resolve".to_owned(), format!("{host}:443:127.0.0.1")]);
         if let Some(ca) = ca {
-            line = line.option("--cacert", ca.as_str());
+            line = line.args(["--cacert", ca.as_str()]);
         }
         line.operand(format!("https://{host}{}", health.path))
     }
