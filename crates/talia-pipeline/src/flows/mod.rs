@@ -1,5 +1,6 @@
 //! The flows: what the commands run. Each is an ordinary function of a context.
 
+mod backup;
 mod ci;
 mod image;
 pub mod install;
@@ -7,6 +8,7 @@ mod interpreter;
 mod python_env;
 mod selftest;
 
+pub use backup::{BackupOrder, backup};
 pub use ci::{Ci, CiReport, Part, ci, coverage};
 pub use image::image;
 pub use interpreter::interpreter;

@@ -3,6 +3,8 @@
 
 pub mod buildkit;
 pub mod cobertura;
+pub mod database_url;
+pub mod env_file;
 pub mod junit;
 pub mod pyproject;
 pub mod pytest_exit;

@@ -20,7 +20,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("world", &["error"]),
     ("error", &["diagnostic", "exit_code"]),
     ("secret", &["error"]),
-    ("parse", &["error", "diagnostic"]),
+    ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
@@ -117,11 +117,16 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "preflight.rs",
             "runner/",
             "steps/check/coverage.rs",
+            "steps/backup/record.rs",
             // And what tools write as JSON is read where it is known.
             "parse/ruff.rs",
             "steps/image/inspect.rs",
+            "steps/backup/contents.rs",
+            // Names for a script are a JSON list.
+            "steps/backup/dump.rs",
         ],
     ),
+    ("sha2", &["steps/backup/checksum.rs"]),
     ("signal_hook", &["signals.rs"]),
     ("strsim", &["settings/suggest.rs"]),
     ("toml", &["settings/", "parse/pyproject.rs"]),
