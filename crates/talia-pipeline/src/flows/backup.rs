@@ -86,6 +86,16 @@ impl BackupOrder {
         self.kept.push(id.clone());
         self
     }
+
+    pub(super) fn id(&self) -> &BackupId {
+        &self.id
+    }
+    pub(super) fn programs(&self) -> &Clients {
+        &self.clients
+    }
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.timeout
+    }
 }
 
 /// Backs a database up into a folder, and proves that the dump can be read.
@@ -179,13 +189,13 @@ fn make(
 }
 
 /// The versions of the programs.
-struct Versions {
-    pg_dump: PgVersion,
-    pg_restore: PgVersion,
+pub(super) struct Versions {
+    pub(super) pg_dump: PgVersion,
+    pub(super) pg_restore: PgVersion,
 }
 
 /// Asks the programs, `psql` too: that it is not there is found before anything is done.
-fn versions(cx: &Context, clients: &Clients) -> Result<Versions> {
+pub(super) fn versions(cx: &Context, clients: &Clients) -> Result<Versions> {
     let version = |program| {
         cx.observe(ClientVersion::new(program)).map_err(|error| match error.kind() {
             ErrorKind::Preflight => {
@@ -202,7 +212,7 @@ fn versions(cx: &Context, clients: &Clients) -> Result<Versions> {
 }
 
 /// A connection with its password in a file that is gone when the flow ends.
-fn connect(
+pub(super) fn connect(
     cx: &Context,
     place: &BackupPlace,
     id: &BackupId,

@@ -26,23 +26,23 @@ use crate::{
 };
 
 /// A name with all that a shell, a connection string or SQL could stumble over.
-const NAME: &str = "a\"p'p $x=1";
-const URL_NAME: &str = "a%22p%27p%20%24x=1";
+pub(crate) const NAME: &str = "a\"p'p $x=1";
+pub(crate) const URL_NAME: &str = "a%22p%27p%20%24x=1";
 
-fn id(name: &str) -> BackupId {
+pub(crate) fn id(name: &str) -> BackupId {
     BackupId::new(name).unwrap()
 }
 
 /// What the tests work with: a server with a database, and a folder for backups.
-struct Setting {
-    server: Postgres,
-    folder: Temp,
-    place: BackupPlace,
+pub(crate) struct Setting {
+    pub(crate) server: Postgres,
+    pub(crate) folder: Temp,
+    pub(crate) place: BackupPlace,
 }
 
 impl Setting {
     /// The database has so many thousand rows of half a kilobyte that do not compress.
-    fn new(thousands: u32) -> Self {
+    pub(crate) fn new(thousands: u32) -> Self {
         let server = Postgres::start();
         let quoted = NAME.replace('"', "\"\"");
         let owner = crate::postgres::USER;
@@ -68,28 +68,32 @@ impl Setting {
         Self { server, folder, place }
     }
 
-    fn database(&self) -> Database {
+    pub(crate) fn database(&self) -> Database {
         self.server.database(URL_NAME)
     }
 
-    fn backup(&self, name: &str) -> Finished<BackupRecord> {
+    pub(crate) fn backup(&self, name: &str) -> Finished<BackupRecord> {
         run(&self.place, &self.database(), &BackupOrder::new(&id(name), 1000))
     }
 
     /// The names in the folder, sorted.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         names(self.place.folder())
     }
 }
 
-fn names(folder: &Utf8Path) -> Vec<String> {
+pub(crate) fn names(folder: &Utf8Path) -> Vec<String> {
     let entries = folder.read_dir_utf8().into_iter().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into()).collect();
     names.sort();
     names
 }
 
-fn run(place: &BackupPlace, database: &Database, order: &BackupOrder) -> Finished<BackupRecord> {
+pub(crate) fn run(
+    place: &BackupPlace,
+    database: &Database,
+    order: &BackupOrder,
+) -> Finished<BackupRecord> {
     let world = World::real().unwrap();
     let mut pipeline = Pipeline::new("backup", "/", world).secrets(database.secret());
     pipeline.run(|cx| backup(cx, place, database, order))

@@ -8,12 +8,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
 mod backup;
+mod drill;
 mod git;
 mod image;
 mod postgres;
 mod pytest;
 mod python_env;
 mod reference;
+mod restore;
 mod ruff;
 mod support;
 

@@ -44,7 +44,7 @@ pub(crate) fn bin() -> Utf8PathBuf {
 }
 
 /// Whom the server runs as: it refuses root.
-fn as_user() -> Option<(&'static str, u32)> {
+pub(crate) fn as_user() -> Option<(&'static str, u32)> {
     let id = |args: &[&str]| {
         let told = output(command("id").args(args));
         told.status

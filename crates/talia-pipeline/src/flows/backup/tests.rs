@@ -2,7 +2,7 @@ use super::*;
 use crate::{Answer, CommandLine, ErrorKind, Fake, Pipeline, World, parse::database_url};
 
 const COUNTS: &str = concat!(
-    "{\"kind\":\"table\",\"schema\":\"public\",\"name\":\"a\",\"rows\":3}\n",
+    "{\"kind\":\"table\",\"schema\":\"public\",\"name\":\"a\",\"oid\":7,\"rows\":3}\n",
     "{\"kind\":\"server\",\"version\":150018,\"encoding\":\"UTF8\",\"large_objects\":0}\n",
 );
 

@@ -152,4 +152,22 @@ impl Connection {
             .accept([0, 1, 2, 3])
             .stdout_is_data()
     }
+
+    /// `--dbname` for a program that has to be told a database by an argument. It
+    /// reads a connection string there, so the name is quoted as a part of one.
+    pub(super) fn dbname(&self) -> String {
+        let name = self.database.name().replace('\\', "\\\\").replace('\'', "\\'");
+        format!("dbname='{name}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_become_a_connection_string() {
+        let database = Database::new("it's host=evil\\");
+        assert_eq!(Connection::new(&database).dbname(), "dbname='it\\'s host=evil\\\\'");
+    }
 }

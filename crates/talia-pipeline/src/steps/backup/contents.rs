@@ -11,6 +11,8 @@ pub struct TableRows {
     pub schema: String,
     /// The table.
     pub name: String,
+    /// Its number there, by which a dump's list and [`Extension::objects`] name it.
+    pub oid: u32,
     /// How many rows it has.
     pub rows: u64,
 }
@@ -141,6 +143,7 @@ mod tests {
         let tables = tables.iter().map(|(name, rows)| TableRows {
             schema: "public".into(),
             name: (*name).into(),
+            oid: 7,
             rows: *rows,
         });
         Contents { tables: tables.collect(), ..Contents::unknown() }
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn what_the_scripts_print_is_read() {
         let text = concat!(
-            "{\"kind\" : \"table\", \"schema\" : \"odd 'sch\", \"name\" : \"T\\n\\\"b\", \"rows\" : 2}\n\n",
+            "{\"kind\" : \"table\", \"schema\" : \"odd 'sch\", \"name\" : \"T\\n\\\"b\", \"oid\" : 7, \"rows\" : 2}\n\n",
             "{\"kind\" : \"server\", \"version\" : 150018, \"encoding\" : \"UTF8\", \"large_objects\" : 1}\n",
             "{\"kind\" : \"role\", \"name\" : \"r\"}\n",
             "{\"kind\" : \"extension\", \"name\" : \"e\", \"version\" : \"1\", \"objects\" : [\"1259/7\"]}\n",

@@ -21,7 +21,7 @@ const SCRIPT: &str = concat!(
 );
 
 /// A database with very many tables says a line for each.
-const CAPTURE_BYTES: usize = 64 << 20;
+pub(super) const CAPTURE_BYTES: usize = 64 << 20;
 
 /// Dumps a database, everything and the schema alone, and counts what is in the
 /// dumps, all three in one snapshot: nothing that is written meanwhile makes them

@@ -48,6 +48,31 @@ const WAYS_OUT: &[(&str, &str)] = &[
     ),
 ];
 
+/// What is wrong with the surroundings, whatever was to be restored.
+const OUTSIDE: &[&str] = &[
+    "No space left on device",
+    "connection to server",
+    "server closed the connection",
+    "terminating connection",
+    "could not translate host name",
+    "Connection refused",
+    "timeout expired",
+    "lock timeout",
+    "statement timeout",
+    "out of shared memory",
+    "out of memory",
+    "too many clients",
+    "the database system is",
+    "permission denied",
+    "must be owner",
+    "must be superuser",
+];
+
+/// Whether what a program says is about its surroundings.
+pub(super) fn is_outside(said: &str) -> bool {
+    OUTSIDE.iter().any(|words| said.contains(words))
+}
+
 /// Standard output, or the error with the way out.
 pub(super) fn read_answer<'a>(
     answer: &'a Answer,

@@ -124,6 +124,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "steps/backup/contents.rs",
             // Names for a script are a JSON list.
             "steps/backup/dump.rs",
+            "steps/backup/names.rs",
         ],
     ),
     ("sha2", &["steps/backup/checksum.rs"]),

@@ -1,5 +1,5 @@
-SELECT format('SELECT json_build_object(''kind'', ''table'', ''schema'', %L, ''name'', %L, ''rows'', count(*)) FROM ONLY %I.%I',
-              n.nspname, c.relname, n.nspname, c.relname)
+SELECT format('SELECT json_build_object(''kind'', ''table'', ''schema'', %L, ''name'', %L, ''oid'', %s, ''rows'', count(*)) FROM ONLY %I.%I',
+              n.nspname, c.relname, c.oid, n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
