@@ -11,7 +11,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::parse::database_url::{self, Database};
 
-use crate::support::{Temp, command, output, said};
+use crate::support::{Temp, command, output, said, unique};
 
 const INSTALL: &str = "`cargo xtask selftest --install` brings it in";
 
@@ -175,14 +175,23 @@ impl Postgres {
         psql
     }
 
+    /// By a file, as what stands in arguments is seen by the search for passwords.
+    fn tell(&self, user: &str, database: &str, sql: &str) -> String {
+        let script = self.folder.path().join(format!("{}.sql", unique()));
+        fs::write(&script, sql).unwrap();
+        let told = said(self.psql(user, database).arg("--file").arg(&script));
+        fs::remove_file(script).unwrap();
+        told.trim_end().to_owned()
+    }
+
     /// What a command says to the app's user.
     pub(crate) fn ask(&self, database: &str, sql: &str) -> String {
-        said(self.psql(USER, database).arg("--command").arg(sql)).trim_end().to_owned()
+        self.tell(USER, database, sql)
     }
 
     /// What a command says to the superuser.
     pub(crate) fn admin(&self, database: &str, sql: &str) -> String {
-        said(self.psql("postgres", database).arg("--command").arg(sql)).trim_end().to_owned()
+        self.tell("postgres", database, sql)
     }
 
     /// Runs a command again and again until it is dropped.

@@ -4,7 +4,9 @@ use std::fs;
 
 use talia_pipeline::{
     Finished, Pipeline, World,
-    flows::{BackupOrder, RestoreReport, restore, restore_outlook},
+    flows::{
+        BackupOrder, DrillOrder, DrillPlace, RestoreReport, backup, drill, restore, restore_outlook,
+    },
     steps::backup::{Drill, Retention},
 };
 
@@ -113,4 +115,32 @@ fn a_backup_that_does_not_count_is_refused() {
     assert!(error.to_string().contains("its record says"), "{error}");
     let finished = run(&setting, "none", before("2"));
     assert_eq!(finished.exit_code.code(), 2);
+}
+
+#[test]
+fn plans_of_all_three_change_nothing() {
+    let setting = Setting::new(1);
+    setting.backup("1").result.unwrap();
+    let (database, place) = (setting.database(), &setting.place);
+    let before = crate::support::state_of(setting.folder.path());
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'talia-backup'";
+    let pipeline = Pipeline::new("plan", "/", World::real().unwrap()).secrets(database.secret());
+    let order = BackupOrder::new(&id("2"), 9000).retention(Retention::default());
+    let text = |plan: talia_pipeline::Result<talia_pipeline::Plan>| plan.unwrap().to_string();
+    let backup = text(pipeline.plan(|cx| backup(cx, place, &database, &order)));
+    let at = DrillPlace::local(setting.folder.path().join("drill"));
+    let drill = text(pipeline.plan(|cx| drill(cx, place, &id("1"), &at, &DrillOrder::new(1))));
+    let restore = text(pipeline.plan(|cx| restore(cx, place, &id("1"), &database, &order)));
+    for (plan, parts) in [
+        (&backup, ["pg_dump --version", "--file=/dev/null", "2.json", "older than 14 days"]),
+        (&drill, ["initdb", "pg_ctl", "CREATE DATABASE", "1.json"]),
+        (&restore, ["--snapshot=", "--single-transaction", "--use-list=/dev/stdin", "2.json"]),
+    ] {
+        for part in parts {
+            assert!(plan.contains(part), "{part}: {plan}");
+        }
+        assert!(!plan.contains("can:ary"), "{plan}");
+    }
+    assert_eq!(crate::support::state_of(setting.folder.path()), before);
+    assert_eq!(setting.server.ask(NAME, asked), "0");
 }
