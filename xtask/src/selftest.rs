@@ -49,7 +49,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     }
     let mut installed = Installed::default();
     if matches.get_flag("install") {
-        let tools = [preflight::TOOLS, SERVERS, &["strace", BASE_IMAGE]].concat();
+        let tools = [preflight::TOOLS, SERVERS, &["strace", "postgresql", BASE_IMAGE]].concat();
         match session.install(matches, &tools)? {
             Ok(done) => installed = done,
             Err(code) => return Ok(code),

@@ -22,6 +22,10 @@ pub(crate) struct Tool {
     packages: [&'static str; 5],
 }
 
+/// What brings PostgreSQL's programs, without a server.
+const POSTGRESQL_CLIENT: [&str; 5] =
+    ["postgresql-client", "postgresql", "postgresql-libs", "postgresql-client", "libpq"];
+
 const TOOLS: &[Tool] = &[
     Tool {
         name: "git",
@@ -138,6 +142,44 @@ const TOOLS: &[Tool] = &[
         minimum: None,
         unwell: "does not tell its version",
         packages: ["strace", "strace", "strace", "strace", ""],
+    },
+    Tool {
+        name: "psql",
+        program: "psql",
+        probe: &["--version"],
+        // `\if` came with 10.
+        minimum: Some("10"),
+        unwell: "does not tell its version",
+        packages: POSTGRESQL_CLIENT,
+    },
+    Tool {
+        name: "pg_dump",
+        program: "pg_dump",
+        probe: &["--version"],
+        minimum: Some("10"),
+        unwell: "does not tell its version",
+        packages: POSTGRESQL_CLIENT,
+    },
+    Tool {
+        name: "pg_restore",
+        program: "pg_restore",
+        probe: &["--version"],
+        minimum: Some("10"),
+        unwell: "does not tell its version",
+        packages: POSTGRESQL_CLIENT,
+    },
+    Tool {
+        name: "postgresql",
+        // Debian keeps the server's programs outside of `PATH`.
+        program: "sh",
+        probe: &[
+            "-c",
+            "for p in \"$(command -v initdb)\" /usr/lib/postgresql/*/bin/initdb; do \
+             if [ -x \"$p\" ]; then exec \"$p\" --version; fi; done; exit 1",
+        ],
+        minimum: Some("10"),
+        unwell: "there is no server to start",
+        packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql"],
     },
     Tool {
         name: "ssh",

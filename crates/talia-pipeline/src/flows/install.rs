@@ -60,8 +60,9 @@ struct Debian {
 
 /// Brings in what is missing of these tools, by their names: `git`, `python3`,
 /// `python3-venv`, `docker`, `docker-engine` (running), `docker-buildx`,
-/// `docker-compose` (v2), `rsync`, `debootstrap`, `strace`, …, and
-/// [`BASE_IMAGE`]. Where nothing is missing it only asks a few cheap questions.
+/// `docker-compose` (v2), `rsync`, `debootstrap`, `strace`, `postgresql` (a
+/// server that can be started), …, and [`BASE_IMAGE`]. Where nothing is missing it
+/// only asks a few cheap questions.
 ///
 /// On Debian and Ubuntu it runs apt, as root or through sudo. Debian 12 has no
 /// compose v2 and no buildx: they come from the next release, which apt knows

@@ -1,5 +1,6 @@
 //! The steps: one file each, with its snapshots beside it.
 
+pub mod backup;
 pub mod cargo;
 pub mod check;
 pub mod git;

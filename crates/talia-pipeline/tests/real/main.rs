@@ -1,4 +1,5 @@
-//! The library against the real tools: git, Python and its packages, Docker.
+//! The library against the real tools: git, Python and its packages, Docker,
+//! PostgreSQL.
 //!
 //! A tool that is not there fails its tests and names what brings it in; nothing
 //! is skipped. `cargo xtask selftest --fast` leaves all of them out.
@@ -7,12 +8,16 @@
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
 mod arguments;
+mod backup;
+mod drill;
 mod git;
 mod image;
+mod postgres;
 mod pytest;
 mod python_env;
 mod reference;
 mod registry;
+mod restore;
 mod ruff;
 mod ssh;
 mod support;

@@ -21,7 +21,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("error", &["diagnostic", "exit_code"]),
     ("digest", &["error", "hole"]),
     ("secret", &["error"]),
-    ("parse", &["error", "diagnostic"]),
+    ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
     ("protocol", &["digest", "error"]),
     // A command is a value.
@@ -140,6 +140,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "server/",
             "runner/",
             "steps/check/coverage.rs",
+            "steps/backup/record.rs",
             // And what tools write as JSON is read where it is known.
             "parse/app_log.rs",
             "parse/compose.rs",
@@ -148,8 +149,13 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "steps/server/engine.rs",
             "steps/image/inspect.rs",
             "steps/registry/",
+            "steps/backup/contents.rs",
+            // Names for a script are a JSON list.
+            "steps/backup/dump.rs",
+            "steps/backup/names.rs",
         ],
     ),
+    ("sha2", &["steps/backup/checksum.rs"]),
     ("signal_hook", &["signals.rs"]),
     ("similar", &["parse/line_diff.rs"]),
     ("strsim", &["settings/suggest.rs"]),

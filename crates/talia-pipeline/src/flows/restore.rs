@@ -1,0 +1,196 @@
+//! A database as it was in a backup.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    parse::database_url::Database,
+    steps::backup::{
+        BackupId, BackupPlace, BackupRecord, CheckBackup, Contents, CountRows, ExtensionsThere,
+        ListArchive, MakePlace, PgRestore, Restored, compatible,
+    },
+};
+
+use super::backup::{BackupOrder, backup, connect, versions};
+
+/// What a restore would do, for a person to say yes to. `Display` is that text.
+#[derive(Debug, Clone)]
+pub struct RestoreOutlook {
+    /// The database that would be overwritten.
+    pub database: String,
+    /// The backup.
+    pub backup: BackupRecord,
+    /// What is there now.
+    pub now: Contents,
+}
+
+impl RestoreOutlook {
+    /// What differs between what is there now and the backup.
+    pub fn differences(&self) -> Vec<String> {
+        self.now.differences(&self.backup.contents, &BTreeSet::new())
+    }
+}
+
+impl fmt::Display for RestoreOutlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |contents: &Contents| {
+            format!("{} tables, {} rows", contents.tables.len(), contents.rows())
+        };
+        writeln!(f, "overwritten: {} ({})", self.database, count(&self.now))?;
+        writeln!(
+            f,
+            "by the backup {} of {} ({})",
+            self.backup.id,
+            self.backup.database,
+            count(&self.backup.contents)
+        )?;
+        let title = |contents: &Contents| -> BTreeSet<String> {
+            contents.tables.iter().map(|table| table.title()).collect()
+        };
+        let (now, then) = (title(&self.now), title(&self.backup.contents));
+        for table in now.difference(&then) {
+            writeln!(f, "stays as it is, it is not in the backup: {table}")?;
+        }
+        for table in then.difference(&now) {
+            writeln!(f, "comes back: {table}")?;
+        }
+        let rows = |contents: &Contents, name: &str| {
+            contents.tables.iter().find(|table| table.title() == name).map(|table| table.rows)
+        };
+        for table in now.intersection(&then) {
+            let (now, then) = (rows(&self.now, table), rows(&self.backup.contents, table));
+            if let (Some(now), Some(then)) = (now, then)
+                && now != then
+            {
+                writeln!(f, "{table}: {now} rows now, {then} in the backup")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a restore has done.
+#[derive(Debug, Clone)]
+pub struct RestoreReport {
+    /// The backup that was restored.
+    pub restored: BackupRecord,
+    /// The backup that was made before.
+    pub before: BackupRecord,
+    /// How the tables differ from the backup's, where something wrote meanwhile or a
+    /// newer table stays.
+    pub differences: Vec<String>,
+}
+
+/// Looks at what [`restore`] would overwrite. It changes nothing in the database.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_outlook(
+    cx: &Context,
+    place: &BackupPlace,
+    id: &BackupId,
+    database: &Database,
+    order: &BackupOrder,
+) -> Result<RestoreOutlook> {
+    cx.group("what a restore would do", |cx| {
+        let backup = usable(cx, place, id)?;
+        database.one_session()?;
+        cx.run(MakePlace::new(place))?;
+        let connection = connect(cx, place, order.id(), database, order.programs())?;
+        let now = cx.run(count(CountRows::new(&connection), order))?;
+        Ok(RestoreOutlook { database: database.to_string(), backup, now })
+    })
+}
+
+/// Makes a database what it was in a backup. It backs the database up first, by
+/// `order`, then replaces everything that the backup has in one transaction: when it
+/// fails, nothing is changed. Tables that are not in the backup stay; extensions that
+/// are there stay too.
+///
+/// Whoever calls it has asked (see [`restore_outlook`]), holds the environment's lock,
+/// and has stopped the app: its open transactions would be waited for.
+///
+/// ```no_run
+/// use talia_pipeline::{
+///     Pipeline, World,
+///     flows::{BackupOrder, restore},
+///     parse::database_url,
+///     steps::backup::{BackupId, BackupPlace},
+/// };
+///
+/// let database = database_url::read("postgresql://talia:s3cr3t-word@db.example/app")?;
+/// let (place, id) = (BackupPlace::new("/srv/backups"), BackupId::new("20260102T030405Z")?);
+/// let world = World::real()?;
+/// let before = BackupOrder::new(&BackupId::new("20260103T000000Z-before-restore")?, world.now_ms());
+/// let mut pipeline = Pipeline::new("restore", "/", world).secrets(database.secret());
+/// let report = pipeline.run(|cx| restore(cx, &place, &id, &database, &before)).result?;
+/// println!("the state before is in {}", report.before.id);
+/// # Ok::<(), talia_pipeline::Error>(())
+/// ```
+///
+/// # Errors
+/// Refused for a backup that does not count; a step error where it does not restore,
+/// with the name of the backup that was made before.
+pub fn restore(
+    cx: &Context,
+    place: &BackupPlace,
+    id: &BackupId,
+    database: &Database,
+    order: &BackupOrder,
+) -> Result<RestoreReport> {
+    cx.group("restore", |cx| {
+        let record = usable(cx, place, id)?;
+        let versions = versions(cx, order.programs())?;
+        compatible(record.pg_dump, versions.pg_restore, record.contents.server)?;
+        // Retention must not take what is about to be restored.
+        let before = backup(cx, place, database, &order.clone().keeping(id))?;
+        let restored = cx.group("overwrite", |cx| {
+            let connection = connect(cx, place, order.id(), database, order.programs())?;
+            let dump = place.full(id);
+            let there = cx.run(ExtensionsThere::new(&connection))?;
+            let archive = cx.run(ListArchive::new(order.programs().pg_restore(), &dump))?;
+            // Dropping an extension takes along what needs it and is newer than the dump.
+            let (part, _) = archive.without(&there, &BTreeSet::new());
+            let mut step = PgRestore::new(&connection, dump).part(&part).replacing();
+            if let Some(timeout) = order.limit() {
+                step = step.timeout(timeout);
+            }
+            if let Restored::Broken(reason) = cx.run(step)? {
+                return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
+            }
+            cx.run(count(CountRows::new(&connection), order))
+        });
+        let now = restored.map_err(|error| match error.hint_text() {
+            Some(_) => error,
+            None => error.hint(format!(
+                "it was one transaction, so nothing is changed; the state before is in the backup {}",
+                before.id
+            )),
+        })?;
+        let differences = record.contents.differences(&now, &BTreeSet::new());
+        for difference in &differences {
+            cx.note(format!("not as in the backup: {difference}"));
+        }
+        Ok(RestoreReport { restored: record, before, differences })
+    })
+}
+
+/// The backup, when a restore may begin from it.
+fn usable(cx: &Context, place: &BackupPlace, id: &BackupId) -> Result<BackupRecord> {
+    let record = cx.run(CheckBackup::new(place, id))?;
+    if record.counts() {
+        return Ok(record);
+    }
+    Err(Error::refused(format!(
+        "the backup {id} does not count: it was not read back, or its drill has failed"
+    ))
+    .hint("restore from another one; `status` tells the last that counts"))
+}
+
+fn count(step: CountRows, order: &BackupOrder) -> CountRows {
+    match order.limit() {
+        Some(timeout) => step.timeout(timeout),
+        None => step,
+    }
+}

@@ -1,0 +1,48 @@
+-- Roles that own something, or are granted something, in this database.
+SELECT json_build_object('kind', 'role', 'name', rolname)
+FROM pg_roles
+WHERE rolname !~ '^pg_' AND oid IN (
+  SELECT refobjid FROM pg_shdepend
+  WHERE refclassid = 'pg_authid'::regclass
+    AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  UNION SELECT relowner FROM pg_class
+  UNION SELECT nspowner FROM pg_namespace)
+ORDER BY rolname;
+-- Extensions, each with everything that cannot be without it, as CLASS/OBJECT: the
+-- numbers by which the dump's own list names its entries.
+WITH RECURSIVE needs (classid, objid, refclassid, refobjid) AS (
+  SELECT classid, objid, refclassid, refobjid FROM pg_depend
+  WHERE deptype <> 'e' AND classid <> 0 AND refclassid <> 'pg_extension'::regclass
+  -- What stands inside another statement is a part of it: a view's rule, a type's
+  -- columns, a default, a check.
+  UNION SELECT refclassid, refobjid, classid, objid FROM pg_depend WHERE deptype = 'i'
+  UNION SELECT 'pg_class'::regclass, adrelid, 'pg_attrdef'::regclass, oid FROM pg_attrdef
+  UNION SELECT 'pg_class'::regclass, conrelid, 'pg_constraint'::regclass, oid FROM pg_constraint
+        WHERE contype = 'c' AND conrelid <> 0
+  UNION SELECT 'pg_type'::regclass, contypid, 'pg_constraint'::regclass, oid FROM pg_constraint
+        WHERE contypid <> 0
+), members (extension, classid, objid) AS (
+  SELECT e.oid, d.classid, d.objid
+  FROM pg_extension e
+  JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+  -- Every server has this one, and every function in it would be listed.
+  WHERE d.deptype = 'e' AND e.extname <> 'plpgsql'
+), dependent (extension, classid, objid) AS (
+  SELECT extension, classid, objid FROM members
+  UNION
+  SELECT d.extension, n.classid, n.objid
+  FROM dependent d JOIN needs n ON n.refclassid = d.classid AND n.refobjid = d.objid
+)
+SELECT json_build_object(
+  'kind', 'extension', 'name', e.extname, 'version', e.extversion,
+  'objects', coalesce(
+    (SELECT json_agg(d.classid || '/' || d.objid ORDER BY d.classid, d.objid)
+     FROM dependent d
+     WHERE d.extension = e.oid
+       -- Of its own members only tables may be in a dump, by their rows.
+       AND (d.classid = 'pg_class'::regclass
+            OR NOT EXISTS (SELECT FROM members m WHERE m.classid = d.classid AND m.objid = d.objid))),
+    '[]'::json))
+FROM pg_extension e
+WHERE e.extname <> 'plpgsql'
+ORDER BY e.extname;

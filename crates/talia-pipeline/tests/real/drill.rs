@@ -1,0 +1,243 @@
+//! Backups tried on real servers: one that is given, and one that is thrown away.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use talia_pipeline::{
+    Finished, Pipeline, World,
+    flows::{BackupOrder, DrillOrder, DrillPlace, drill},
+    parse::database_url,
+    process::Cancel,
+    steps::backup::{BackupRecord, Backups, Drill, Prune, ReadBack, Retention},
+};
+
+use crate::{
+    alone,
+    backup::{NAME, Setting, id, run as backup},
+    postgres::{PASSWORD, Postgres, USER, as_user},
+};
+
+fn try_out(setting: &Setting, name: &str, at: &DrillPlace) -> Finished<BackupRecord> {
+    try_until(setting, name, at, Cancel::new())
+}
+
+fn try_until(
+    setting: &Setting,
+    name: &str,
+    at: &DrillPlace,
+    cancel: Cancel,
+) -> Finished<BackupRecord> {
+    let order = DrillOrder::new(5000);
+    let mut pipeline = Pipeline::new("drill", "/", World::real().unwrap()).cancel(cancel);
+    pipeline.run(|cx| drill(cx, &setting.place, &id(name), at, &order))
+}
+
+/// A server thrown away after the drill, in a folder with a blank in its name.
+fn local(setting: &Setting) -> (DrillPlace, Utf8PathBuf) {
+    let folder = setting.folder.path().join("dr ill");
+    let place = DrillPlace::local(&folder);
+    let place = match as_user() {
+        Some((user, _)) => place.run_as(user),
+        None => place,
+    };
+    (place, folder)
+}
+
+fn recorded(setting: &Setting, name: &str) -> BackupRecord {
+    let text = fs::read_to_string(setting.place.record(&id(name))).unwrap();
+    BackupRecord::from_json(&text).unwrap()
+}
+
+/// Processes whose arguments name this folder.
+fn processes_of(folder: &Utf8Path) -> usize {
+    let entries = Utf8Path::new("/proc").read_dir_utf8().unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(folder.as_str())).count()
+}
+
+const GRANTS: &str = "
+    CREATE TABLE granted (a int);
+    INSERT INTO granted SELECT generate_series(1, 7);
+    GRANT SELECT ON granted TO \"o'ther \"\"role\";
+    ALTER TABLE granted ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON granted TO \"o'ther \"\"role\" USING (true);
+    CREATE INDEX ON granted (a);
+    SELECT lo_from_bytea(0, 'large');";
+
+#[test]
+fn a_backup_passes_on_a_server_that_is_thrown_away() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE \"o'ther \"\"role\"");
+    setting.server.ask(NAME, GRANTS);
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.large_objects, 1);
+    let (at, folder) = local(&setting);
+    // What a killed drill has left.
+    fs::create_dir_all(folder.join("data/old")).unwrap();
+    let record = try_out(&setting, "1", &at).result.unwrap();
+    let rows = made.contents.rows();
+    let passed = Drill::Passed { at_ms: 5000, tables: 5, rows, not_drilled: vec![] };
+    assert_eq!(record.drill, Some(passed));
+    assert_eq!(recorded(&setting, "1"), record);
+    assert!(!folder.exists(), "nothing is left in {folder}");
+    assert_eq!(processes_of(&folder), 0);
+}
+
+#[test]
+fn a_backup_passes_on_a_server_that_is_given_and_nothing_stays_there() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE \"o'ther \"\"role\"");
+    setting.server.ask(NAME, GRANTS);
+    setting.backup("1").result.unwrap();
+    let scratch = Postgres::start();
+    scratch.admin("postgres", "CREATE DATABASE talia_drill");
+    let before = scratch.admin("postgres", "SELECT rolname FROM pg_roles ORDER BY 1");
+    let password = "can%3Aary%5C9f31%20%27%22%24p";
+    let url = format!("postgresql://postgres:{password}@127.0.0.1:{}/postgres", scratch.port());
+    let at = DrillPlace::server(&database_url::read(&url).unwrap());
+    let record = try_out(&setting, "1", &at).result.unwrap();
+    assert!(record.is_drilled());
+    let left = "SELECT datname FROM pg_database WHERE NOT datistemplate";
+    assert_eq!(scratch.admin("postgres", left), "postgres");
+    assert_eq!(scratch.admin("postgres", "SELECT rolname FROM pg_roles ORDER BY 1"), before);
+    assert_eq!(setting.names(), ["1.dump", "1.json", "1.sql"], "no password file is left");
+    // A server that is not there says nothing of the backup.
+    scratch.stop_at_once();
+    let finished = try_out(&setting, "1", &at);
+    let error = finished.result.unwrap_err();
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+    assert!(!format!("{error:?}").contains(PASSWORD));
+    assert_eq!(recorded(&setting, "1"), record);
+}
+
+/// A check that looks into another table by its bare name: it can be dumped, listed
+/// and read, and no restore takes the rows.
+const UNRESTORABLE: &str = "
+    CREATE TABLE known (a int);
+    INSERT INTO known VALUES (1);
+    CREATE FUNCTION is_known(int) RETURNS boolean LANGUAGE plpgsql AS
+      'BEGIN RETURN EXISTS (SELECT FROM known WHERE a = $1); END';
+    CREATE TABLE checked (a int CHECK (is_known(a)));
+    INSERT INTO checked VALUES (1);";
+
+#[test]
+fn a_dump_that_lists_and_does_not_restore_never_counts() {
+    let setting = Setting::new(1);
+    let sound = setting.backup("1").result.unwrap();
+    setting.server.ask(NAME, UNRESTORABLE);
+    let later = BackupOrder::new(&id("2"), 2000);
+    let made = backup(&setting.place, &setting.database(), &later).result.unwrap();
+    assert!(made.read_verified && made.counts());
+    let dump = setting.place.full(&id("2"));
+    alone("/".into(), || ReadBack::new("pg_restore", &dump)).result.unwrap();
+    let (at, folder) = local(&setting);
+    let finished = try_out(&setting, "2", &at);
+    assert_eq!(finished.exit_code.code(), 1);
+    let error = finished.result.unwrap_err();
+    let all = format!("{error} {:?}", error.hint_text());
+    assert!(
+        all.contains("the backup 2 is none") && all.contains("\"known\" does not exist"),
+        "{all}"
+    );
+    assert!(all.contains("make a new backup"), "{all}");
+    let record = recorded(&setting, "2");
+    assert!(matches!(record.drill, Some(Drill::Failed { at_ms: 5000, .. })) && !record.counts());
+    let listing = || alone("/".into(), || Backups::new(&setting.place)).result.unwrap();
+    assert_eq!(listing().last(), Some(&sound));
+    // One may stay: it is the one that counts, and not the newer one.
+    let far = 100 * 24 * 60 * 60 * 1000;
+    let prune = || Prune::new(&setting.place, Retention::new(1, 1), far);
+    assert_eq!(alone("/".into(), prune).result.unwrap(), ["2"]);
+    assert_eq!(listing().last(), Some(&sound));
+    assert!(!folder.exists());
+}
+
+#[test]
+fn rows_that_are_not_there_fail_the_drill() {
+    let setting = Setting::new(1);
+    let mut record = setting.backup("1").result.unwrap();
+    record.contents.tables.iter_mut().find(|table| table.name == "big").unwrap().rows += 1;
+    fs::write(setting.place.record(&record.id), record.to_json()).unwrap();
+    let (at, _) = local(&setting);
+    let error = try_out(&setting, "1", &at).result.unwrap_err();
+    assert!(error.to_string().contains("public.big has 1000 rows, 1001 were dumped"), "{error}");
+    assert!(!recorded(&setting, "1").counts());
+}
+
+/// What needs an extension that only a superuser can have, in every way that a dump
+/// can name it, beside as much that does not.
+const FOREIGN: &str = "
+    CREATE TABLE places (id serial PRIMARY KEY, at earth);
+    INSERT INTO places (at) VALUES (ll_to_earth(1, 2)), (ll_to_earth(3, 4));
+    COMMENT ON TABLE places IS 'x'; COMMENT ON COLUMN places.at IS 'y';
+    GRANT SELECT ON places TO PUBLIC;
+    CREATE VIEW seen_places AS SELECT id FROM places WHERE earth_distance(at, at) = 0;
+    CREATE FUNCTION far(earth) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+    CREATE TABLE defaulted (a float8 DEFAULT earth_distance(ll_to_earth(0, 0), ll_to_earth(0, 1)));
+    CREATE TABLE checked (a float8 CHECK (a < sec_to_gc(a)));
+    CREATE TABLE visits (place int REFERENCES places, at date);
+    INSERT INTO visits VALUES (1, '2026-01-02');
+    CREATE TABLE plain (a int);
+    INSERT INTO plain SELECT generate_series(1, 5);
+    CREATE TABLE texts (a citext);
+    INSERT INTO texts VALUES ('A');";
+
+#[test]
+fn what_needs_an_extension_that_cannot_be_had_is_left_out_and_said() {
+    let setting = Setting::new(1);
+    for extension in ["cube", "earthdistance", "citext"] {
+        setting.server.admin(NAME, &format!("CREATE EXTENSION {extension}"));
+    }
+    setting.server.ask(NAME, FOREIGN);
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.extensions.len(), 3);
+    let scratch = Postgres::start();
+    scratch
+        .admin("postgres", "CREATE ROLE drill LOGIN CREATEDB CREATEROLE PASSWORD 'drill-password'");
+    let url = format!("postgresql://drill:drill-password@127.0.0.1:{}/postgres", scratch.port());
+    let at = DrillPlace::server(&database_url::read(&url).unwrap());
+    let record = try_out(&setting, "1", &at).result.unwrap();
+    let Some(Drill::Passed { tables, rows, not_drilled, .. }) = record.drill else {
+        panic!("{:?}", record.drill)
+    };
+    assert_eq!(not_drilled[0], "the extension earthdistance 1.1");
+    assert_eq!(
+        not_drilled[1..4],
+        ["the table public.checked", "the table public.defaulted", "the table public.places"]
+    );
+    // Four of the setting, visits, plain and texts.
+    assert_eq!((tables, rows), (7, made.contents.rows() - 2));
+    // Where all can be had, all is tried.
+    let (at, _) = local(&setting);
+    let record = try_out(&setting, "1", &at).result.unwrap();
+    let all =
+        Drill::Passed { at_ms: 5000, tables: 10, rows: made.contents.rows(), not_drilled: vec![] };
+    assert_eq!(record.drill, Some(all));
+}
+
+#[test]
+fn an_interrupted_drill_leaves_no_server_and_no_outcome() {
+    let setting = Setting::new(10);
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.roles, [USER, "postgres"]);
+    let (at, folder) = local(&setting);
+    let cancel = Cancel::new();
+    let finished = thread::scope(|scope| {
+        scope.spawn(|| {
+            let began = Instant::now();
+            let runs = || folder.join("s/.s.PGSQL.5432").exists();
+            while !runs() && began.elapsed() < Duration::from_secs(60) {
+                thread::sleep(Duration::from_millis(2));
+            }
+            cancel.interrupt();
+        });
+        try_until(&setting, "1", &at, cancel.clone())
+    });
+    assert_eq!(finished.exit_code.code(), 130);
+    assert!(!folder.exists(), "{:?}", crate::backup::names(&folder));
+    assert_eq!(processes_of(&folder), 0);
+    assert_eq!(recorded(&setting, "1"), made);
+}

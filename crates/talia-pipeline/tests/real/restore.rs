@@ -1,0 +1,146 @@
+//! A real database, made what it was.
+
+use std::fs;
+
+use talia_pipeline::{
+    Finished, Pipeline, World,
+    flows::{
+        BackupOrder, DrillOrder, DrillPlace, RestoreReport, backup, drill, restore, restore_outlook,
+    },
+    steps::backup::{Drill, Retention},
+};
+
+use crate::{
+    backup::{NAME, Setting, id},
+    support::{command, said},
+};
+
+fn run(setting: &Setting, name: &str, before: BackupOrder) -> Finished<RestoreReport> {
+    let database = setting.database();
+    let mut pipeline =
+        Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
+    pipeline.run(|cx| restore(cx, &setting.place, &id(name), &database, &before))
+}
+
+fn before(name: &str) -> BackupOrder {
+    BackupOrder::new(&id(name), 9000)
+}
+
+/// Everything of a database as text, with a stable order.
+fn state(setting: &Setting) -> String {
+    setting.server.ask(NAME, "SELECT 'big', count(*), sum(id) FROM big UNION ALL SELECT 'part', count(*), sum(at) FROM part")
+}
+
+#[test]
+fn a_database_becomes_what_it_was_and_what_it_became_is_kept() {
+    let setting = Setting::new(2);
+    setting.server.admin(NAME, "CREATE EXTENSION citext");
+    setting.server.ask(NAME, "CREATE TABLE texts (a citext); INSERT INTO texts VALUES ('A')");
+    setting.backup("1").result.unwrap();
+    let then = state(&setting);
+    setting.server.ask(
+        NAME,
+        "DELETE FROM big WHERE id > 500; ALTER TABLE big DROP COLUMN noise; DROP TABLE part;
+         CREATE TABLE part (at int); CREATE TABLE newer (a int); INSERT INTO newer VALUES (1);
+         ALTER TABLE texts ADD COLUMN b int",
+    );
+    let now = state(&setting);
+    assert_ne!(then, now);
+
+    let database = setting.database();
+    let mut pipeline =
+        Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
+    let outlook = pipeline
+        .run(|cx| restore_outlook(cx, &setting.place, &id("1"), &database, &before("2")))
+        .result
+        .unwrap();
+    let text = outlook.to_string();
+    for line in [
+        "stays as it is, it is not in the backup: public.newer",
+        "comes back: public.part_1",
+        "public.big: 500 rows now, 2000 in the backup",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert_eq!(state(&setting), now, "a look changes nothing");
+    assert_eq!(setting.names(), ["1.dump", "1.json", "1.sql"]);
+
+    // Retention keeps what is about to be restored.
+    let order = before("2").retention(Retention::new(1, 0));
+    let report = run(&setting, "1", order).result.unwrap();
+    assert_eq!(state(&setting), then);
+    assert_eq!(setting.server.ask(NAME, "SELECT a FROM texts"), "A");
+    assert_eq!(report.before.id, id("2"));
+    assert_eq!(report.differences, ["public.newer is there and was not dumped"]);
+    assert_eq!(setting.names(), ["1.dump", "1.json", "1.sql", "2.dump", "2.json", "2.sql"]);
+    // And back again, to what it became.
+    run(&setting, "2", before("3")).result.unwrap();
+    assert_eq!(setting.server.ask(NAME, "SELECT count(*) FROM big"), "500");
+}
+
+#[test]
+fn a_restore_that_fails_changes_nothing() {
+    let setting = Setting::new(1);
+    setting.server.ask(
+        NAME,
+        "CREATE TABLE known (a int); INSERT INTO known VALUES (1);
+         CREATE FUNCTION is_known(int) RETURNS boolean LANGUAGE plpgsql AS
+           'BEGIN RETURN EXISTS (SELECT FROM known WHERE a = $1); END';
+         CREATE TABLE checked (a int CHECK (is_known(a))); INSERT INTO checked VALUES (1);",
+    );
+    setting.backup("1").result.unwrap();
+    setting.server.ask(NAME, "DELETE FROM big WHERE id > 500");
+    let now = state(&setting);
+    let error = run(&setting, "1", before("2")).result.unwrap_err();
+    let all = format!("{error} {:?}", error.hint_text());
+    assert!(all.contains("does not restore") && all.contains("nothing is changed"), "{all}");
+    assert!(all.contains("the backup 2"), "{all}");
+    assert_eq!(state(&setting), now);
+    assert_eq!(setting.server.ask(NAME, "SELECT a FROM checked"), "1");
+}
+
+#[test]
+fn a_backup_that_does_not_count_is_refused() {
+    let setting = Setting::new(1);
+    let mut record = setting.backup("1").result.unwrap();
+    record.drill = Some(Drill::Failed { at_ms: 1, reason: "x".into() });
+    fs::write(setting.place.record(&record.id), record.to_json()).unwrap();
+    let finished = run(&setting, "1", before("2"));
+    assert_eq!(finished.exit_code.code(), 4);
+    assert_eq!(setting.names(), ["1.dump", "1.json", "1.sql"], "no backup was made for it");
+    record.drill = None;
+    fs::write(setting.place.record(&record.id), record.to_json()).unwrap();
+    said(command("truncate").args(["--size=-1", "--"]).arg(setting.place.full(&record.id)));
+    let error = run(&setting, "1", before("2")).result.unwrap_err();
+    assert!(error.to_string().contains("its record says"), "{error}");
+    let finished = run(&setting, "none", before("2"));
+    assert_eq!(finished.exit_code.code(), 2);
+}
+
+#[test]
+fn plans_of_all_three_change_nothing() {
+    let setting = Setting::new(1);
+    setting.backup("1").result.unwrap();
+    let (database, place) = (setting.database(), &setting.place);
+    let before = crate::support::state_of(setting.folder.path());
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'talia-backup'";
+    let pipeline = Pipeline::new("plan", "/", World::real().unwrap()).secrets(database.secret());
+    let order = BackupOrder::new(&id("2"), 9000).retention(Retention::default());
+    let text = |plan: talia_pipeline::Result<talia_pipeline::Plan>| plan.unwrap().to_string();
+    let backup = text(pipeline.plan(|cx| backup(cx, place, &database, &order)));
+    let at = DrillPlace::local(setting.folder.path().join("drill"));
+    let drill = text(pipeline.plan(|cx| drill(cx, place, &id("1"), &at, &DrillOrder::new(1))));
+    let restore = text(pipeline.plan(|cx| restore(cx, place, &id("1"), &database, &order)));
+    for (plan, parts) in [
+        (&backup, ["pg_dump --version", "--file=/dev/null", "2.json", "older than 14 days"]),
+        (&drill, ["initdb", "pg_ctl", "CREATE DATABASE", "1.json"]),
+        (&restore, ["--snapshot=", "--single-transaction", "--use-list=/dev/stdin", "2.json"]),
+    ] {
+        for part in parts {
+            assert!(plan.contains(part), "{part}: {plan}");
+        }
+        assert!(!plan.contains("can:ary"), "{plan}");
+    }
+    assert_eq!(crate::support::state_of(setting.folder.path()), before);
+    assert_eq!(setting.server.ask(NAME, asked), "0");
+}
