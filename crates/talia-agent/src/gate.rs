@@ -5,7 +5,6 @@ use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 use camino::Utf8Path;
 use talia_pipeline::{
     Error, ExitCode, Result, World,
-    process::Cancel,
     protocol::{EnvironmentName, Request, Role, Version},
     report::Feed,
     server::Layout,
@@ -35,17 +34,14 @@ pub(crate) fn main() -> ExitCode {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let gone = Cancel::new();
-    let feed = Feed::new(std::io::stdout(), {
-        let gone = gone.clone();
-        move || gone.interrupt()
-    });
+    // A client that has gone ends nothing: the work is finished without it.
+    let feed = Feed::new(std::io::stdout(), || {});
     if words == ["version"] {
         feed.tell(&crate::answer::answered(&Version::own()));
         feed.finish(FLUSH);
         return ExitCode::Success;
     }
-    let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed, &gone));
+    let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed));
     let code = code(&result);
     if let Err(error) = &result {
         feed.tell(&refused("request", error));
@@ -80,13 +76,13 @@ fn asked(words: &[&str]) -> Result<(Asked, World)> {
     Ok((asked, world.cleared()))
 }
 
-fn answer(asked: Asked, world: World, feed: &Feed, gone: &Cancel) -> Result<()> {
+fn answer(asked: Asked, world: World, feed: &Feed) -> Result<()> {
     let request: Request = asked.request.parse()?;
     request.allowed_to(asked.role)?;
     let policy = policy(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
     let site = Site { layout, policy, world, role: asked.role, signals: signals::listen()? };
-    serve(&site, request, feed, gone)
+    serve(&site, request, feed)
 }
 
 /// The server's own policy, which only root may have written.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, difference, hold_for_latest, logs, maintenance, prune, push, release,
-        releases, rollback, settle_all, status,
+        Order, Server, difference, hold_for_latest, maintenance, prune, push, release, releases,
+        rollback, settle_all, status,
     },
     parse::env_file,
     process::Cancel,
@@ -37,14 +37,12 @@ pub(crate) struct Site {
 }
 
 /// Answers a request.
-pub(crate) fn serve(site: &Site, request: Request, feed: &Feed, gone: &Cancel) -> Result<()> {
+pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
     let ask = Ask { site, feed, name: name(&request) };
     match request {
         Request::Hello(version) => ask.hello(version),
         Request::Status => ask.read(&site.signals, status),
         Request::Releases => ask.read(&site.signals, releases),
-        // A client that has gone wants no more records.
-        Request::Logs(query) => ask.read(gone, move |cx, server| logs(cx, server, &query)),
         Request::Plan { digest, revision, accept_drift } => {
             let digest = digest.unwrap_or_else(talia_pipeline::digest::Digest::planned);
             let order = Order { digest, revision, after: None, accept_drift };
@@ -74,6 +72,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed, gone: &Cancel) -
         }
         Request::Prune => ask.change(root(), prune),
         Request::Boot => ask.change(root(), settle_all),
+        // The app owns its log folder: root must not follow what the app puts there.
         other => Err(Error::usage(format!("this agent does not know `{other}` yet"))),
     }
 }

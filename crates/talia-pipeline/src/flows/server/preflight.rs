@@ -29,6 +29,12 @@ pub(super) fn preflight(
     files: &ServerFiles,
 ) -> Result<()> {
     let mut wrong = Vec::new();
+    if server.policy.listen == Listen::Port {
+        wrong.push(
+            Error::refused("`listen = \"port\"` cannot be released to yet")
+                .hint("let the service listen on a socket: `listen = \"socket\"`"),
+        );
+    }
     let engine = cx.observe(EngineInfo)?;
     match engine.compose.as_deref() {
         Some([major, ..]) if *major >= 2 => {}
@@ -137,6 +143,11 @@ pub(super) fn backup_gate(cx: &Context, server: &Server, env: &[u8]) -> Result<O
         cx.skip("the policy names no database, so there is no backup");
         return Ok(None);
     };
-    let _ = name;
-    Ok(None)
+    // A gate that lets everything through would be none.
+    Err(Error::refused(format!(
+        "a release needs a proven backup of `{name}`, and this agent makes none yet"
+    ))
+    .hint(
+        "where there is no database, set `database = \"none\"` in [backup] of the server's policy",
+    ))
 }

@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     protocol::Slot,
     server::{Fate, Record},
-    steps::server::{MarkRelease, RemoveRelease, SlotDown, SlotHealth, SwitchSlot, Waited},
+    steps::server::{MarkRelease, SlotDown, SlotHealth, SwitchSlot, Waited},
 };
 
 use super::{
@@ -43,7 +43,7 @@ pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
     let unfinished: Vec<Record> = seen.records.unfinished().cloned().collect();
     let idle = seen.idle_slot();
     let stray = seen.in_slot(idle).next().is_some();
-    if unfinished.is_empty() && !stray && seen.records.broken.is_empty() {
+    if unfinished.is_empty() && !stray {
         return Ok(seen);
     }
     cx.group("put right what was left", |cx| {
@@ -63,8 +63,8 @@ pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
             cx.run(SlotDown::new(server.project(idle), server.grace()))?;
         }
         for (folder, reason) in &now.records.broken {
-            cx.note(format!("{folder} has no record ({reason}): it is removed"));
-            cx.run(RemoveRelease::new(folder))?;
+            // A newer agent's record may only look broken to this one: it stays.
+            cx.note(format!("{folder} has no record that can be read: {reason}"));
         }
         look_again(cx, server)
     })
