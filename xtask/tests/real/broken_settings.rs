@@ -32,7 +32,7 @@ fn a_folder_that_is_not_there_is_named() {
 #[test]
 fn a_secret_that_is_not_set_blocks_and_is_named() {
     let project = Project::fresh();
-    edit(&project.settings(), "#names = [\"DATABASE_URL\"", "names = [\"NOT_SET_HERE\"");
+    edit(&project.settings(), "names = [\"DEPLOY_KEY\"", "names = [\"NOT_SET_HERE\"");
     let old = "#build_secrets = [\"TWILIO_AUTH_TOKEN\"]";
     edit(&project.settings(), old, "build_secrets = [\"NOT_SET_HERE\"]");
     crate::support::need_engine();
