@@ -144,7 +144,7 @@ fn a_secret_is_in_no_output_report_log_or_argument() {
     let project = Project::with_environment();
     edit(
         &project.settings(),
-        "#names = [\"DATABASE_URL\", \"TWILIO_AUTH_TOKEN\"]",
+        "names = [\"DEPLOY_KEY\", \"TWILIO_AUTH_TOKEN\"]",
         "names = [\"TALIA_CANARY\", \"TALIA_PLAIN_CANARY\"]",
     );
     let old = "#build_secrets = [\"TWILIO_AUTH_TOKEN\"]";
