@@ -108,19 +108,12 @@ pub fn rollback(
     let of = target.of.clone().unwrap_or_else(|| target.id.clone());
     let mut record = record(server, &seen, &order, Some(of))?;
     record.image.clone_from(&target.image);
-    schema_guard(cx, server, &seen, target, accept_schema)?;
+    schema_guard(&seen, target, accept_schema)?;
     carry_out(cx, server, &seen, record, files)
 }
 
 /// Says that the database has moved on, and wants to hear that it is known.
-fn schema_guard(
-    cx: &Context,
-    server: &Server,
-    seen: &Seen,
-    target: &Record,
-    accepted: bool,
-) -> Result<()> {
-    let _ = (cx, server);
+fn schema_guard(seen: &Seen, target: &Record, accepted: bool) -> Result<()> {
     // A release's schema is what the one after it found.
     let hashes: Vec<&Record> =
         seen.records.all.iter().filter(|record| record.id > target.id).collect();
@@ -229,7 +222,7 @@ fn carry_out(
     if cx.probe(ImagePresent::new(record.reference()))?.is_none() {
         cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
     }
-    let backup = backup_gate(cx, server, &files.env)?;
+    let backup = backup_gate(cx, server)?;
     record.backup = backup.as_ref().map(|backup| backup.id.clone());
     record.schema_hash = backup.and_then(|backup| backup.schema_hash);
     let slot_file = slot_file(&server.layout, &server.policy, &record, &files.env)?;
