@@ -13,7 +13,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    answer::{code, refused},
+    answer::refused,
     serve::{Site, serve},
 };
 
@@ -42,10 +42,10 @@ pub(crate) fn main() -> ExitCode {
         return ExitCode::Success;
     }
     let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed));
-    let code = code(&result);
-    if let Err(error) = &result {
-        feed.tell(&refused("request", error));
-    }
+    let code = result.unwrap_or_else(|error| {
+        feed.tell(&refused("request", &error));
+        error.exit_code()
+    });
     feed.finish(FLUSH);
     code
 }
@@ -76,7 +76,7 @@ fn asked(words: &[&str]) -> Result<(Asked, World)> {
     Ok((asked, world.cleared()))
 }
 
-fn answer(asked: Asked, world: World, feed: &Feed) -> Result<()> {
+fn answer(asked: Asked, world: World, feed: &Feed) -> Result<ExitCode> {
     let request: Request = asked.request.parse()?;
     request.allowed_to(asked.role)?;
     let policy = policy(&asked.environment)?;

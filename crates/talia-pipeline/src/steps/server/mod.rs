@@ -16,7 +16,7 @@ mod switch;
 mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
-pub use container::{Container, ContainerLog, ContainerRestarts, Containers};
+pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
