@@ -293,6 +293,11 @@ mod tests {
     }
 
     #[test]
+    fn container_of_everything() {
+        check("container_of__everything", &ContainerOf::new("staging-2", &id(), Slot::Green));
+    }
+
+    #[test]
     fn container_of_hostile() {
         check("container_of__hostile", &ContainerOf::new("-x; $(id)", &id(), Slot::Green));
     }

@@ -20,7 +20,7 @@ pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Con
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
-pub use health::{ServedHealth, ServedNow, SlotHealth, SlotStable, Waited};
+pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waited};
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{FollowLogs, ReadLogs};
 pub use neighbours::ReadNeighbours;
