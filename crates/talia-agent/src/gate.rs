@@ -83,7 +83,7 @@ fn answer(asked: Asked, world: World, feed: &Feed) -> Result<()> {
     #[cfg(feature = "fault-injection")]
     faults(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
-    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen()? };
+    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen_gently()? };
     serve(&site, request, feed)
 }
 
