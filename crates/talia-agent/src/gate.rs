@@ -80,6 +80,8 @@ fn answer(asked: Asked, world: World, feed: &Feed) -> Result<ExitCode> {
     let request: Request = asked.request.parse()?;
     request.allowed_to(asked.role)?;
     let policy = policy(&asked.environment)?;
+    #[cfg(feature = "fault-injection")]
+    faults(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
     let site = Site { layout, policy, world, role: asked.role, signals: signals::listen_gently()? };
     serve(&site, request, feed)
@@ -99,6 +101,15 @@ fn policy(environment: &EnvironmentName) -> Result<Policy> {
         )));
     }
     Ok(policy)
+}
+
+/// What is to go wrong, as root has written it for a test.
+#[cfg(feature = "fault-injection")]
+fn faults(environment: &EnvironmentName) -> Result<()> {
+    let path = Layout::policy(environment).with_extension("faults");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    only_roots(&path)?;
+    talia_pipeline::runner::faults::order(&text)
 }
 
 /// Refuses a file that, or a folder above it that, anybody but root may change.
