@@ -76,6 +76,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Prune => ask.change(ask.role(), prune),
         Request::Boot => ask.change(ask.role(), settle_all),
         Request::Logs(query) => ask.logs(&query),
+        other => Err(Error::usage(format!("this agent does not know `{other}`"))),
     }
 }
 

@@ -2,6 +2,7 @@
 //! the same function recorded.
 
 mod backup;
+mod carry_out;
 mod files;
 mod host;
 mod logs;
@@ -9,6 +10,7 @@ mod look;
 mod outlook;
 mod preflight;
 mod release;
+mod rollback;
 mod settle;
 mod slot;
 mod status;
@@ -20,7 +22,8 @@ pub use host::Server;
 pub use logs::{log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
-pub use release::{Order, release, rollback};
+pub use release::{Order, release};
+pub use rollback::rollback;
 pub use settle::{settle, settle_all};
 pub use status::{releases, status};
 pub use upkeep::{hold_for_latest, maintenance, prune};
