@@ -56,7 +56,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
-        Request::Cancel => ask.cancel(),
+        Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
@@ -233,12 +233,16 @@ impl Ask<'_> {
         self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<()> {
+    fn cancel(&self, by: Option<&Who>) -> Result<()> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
             self.tell(&"nothing runs that could be cancelled");
             return Ok(());
         };
+        if by.is_some_and(|by| *by != running.by) {
+            self.tell(&format!("nothing of yours runs: {} asked for what does", running.by));
+            return Ok(());
+        }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
