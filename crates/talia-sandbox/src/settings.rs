@@ -1,6 +1,6 @@
 //! The sandbox's environment, as a server and a client read it.
 
-use talia_pipeline::{Action, Result, Step, templates::Role};
+use talia_pipeline::{Action, Step, templates::Role};
 
 use crate::{
     Place,
@@ -128,7 +128,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use talia_pipeline::{
-        State,
+        Result, State,
         settings::{Policy, Settings},
     };
 
