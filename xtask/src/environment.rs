@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use clap::{Arg, ArgMatches};
+use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Result, World,
     flows::Remote,
@@ -28,6 +28,11 @@ pub(crate) fn env() -> Arg {
         .long("env")
         .value_name("NAME")
         .help("Whose server: an environment of the settings, or `sandbox`")
+}
+
+/// A command that changes something on a server, with what all of those take.
+pub(crate) fn changing(name: &'static str) -> Command {
+    Command::new(name).arg(env()).arg(cli::plan()).arg(cli::no_color()).arg(cli::verbose())
 }
 
 /// A session about one environment's server.

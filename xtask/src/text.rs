@@ -33,6 +33,17 @@ pub(crate) fn rows(lines: &[(&str, String)]) -> String {
     lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
 }
 
+/// Lines of the same parts, those of each kind below each other.
+pub(crate) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |line: &[String; N]| {
+        let parts = line.iter().zip(widths).map(|(part, width)| format!("{part:<width$}"));
+        format!("{}\n", parts.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    lines.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Answer, CommandLine, Event, ExitCode, Failure, Fake, Pipeline, World};
+use crate::{Answer, CommandLine, Event, ExitCode, Failure, Fake, Pipeline, Stdin, World};
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
