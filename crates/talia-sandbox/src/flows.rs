@@ -109,7 +109,7 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
             }
         }))?;
         cx.run(WriteSettings::new(place, &facts))?;
-        return agents(cx, place, wish);
+        return put_agents(cx, place, wish);
     }
     cx.group("clear", |cx| clear(cx, there))?;
     images(cx)?;
@@ -129,7 +129,7 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
     )?;
     cx.run(WriteSettings::new(place, &facts))?;
     cx.run(Completed::new(place, &facts))?;
-    agents(cx, place, wish)
+    put_agents(cx, place, wish)
 }
 
 /// Takes a sandbox down; nothing is left of it.
@@ -362,7 +362,11 @@ pub(crate) fn ready(cx: &Context, container: &str) -> Result<()> {
     cx.run(wait.named(format!("wait for {container}"))).map(drop)
 }
 
-fn agents(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
+/// Puts the agent that is wished for on every droplet; where none is, nothing is done.
+///
+/// # Errors
+/// When a droplet does not run.
+pub fn put_agents(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
     let Some(agent) = wish.binary() else { return Ok(()) };
     for droplet in wish.all() {
         put_agent(cx, &place.container(&droplet.name), agent)?;
