@@ -64,7 +64,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
         Request::Restore(id) => ask.change(ask.role(), move |cx, server| restore(cx, server, &id)),
-        Request::Cancel => ask.cancel(),
+        Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
@@ -252,11 +252,15 @@ impl Ask<'_> {
         self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<ExitCode> {
+    fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
             return Ok(self.tell(&"nothing runs that could be cancelled"));
         };
+        if by.is_some_and(|by| *by != running.by) {
+            let told = format!("nothing of yours runs: {} asked for what does", running.by);
+            return Ok(self.tell(&told));
+        }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
