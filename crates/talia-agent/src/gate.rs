@@ -81,7 +81,7 @@ fn answer(asked: Asked, world: World, feed: &Feed) -> Result<()> {
     request.allowed_to(asked.role)?;
     let policy = policy(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
-    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen()? };
+    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen_gently()? };
     serve(&site, request, feed)
 }
 

@@ -11,10 +11,10 @@ use talia_pipeline::{
     },
     parse::env_file,
     process::Cancel,
-    protocol::{Hello, LockHolder, Outlook, Request, Role, Version, Who},
+    protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
     report::{Feed, Journal},
     secret::{MINIMUM_LENGTH, Secret, SecretValue, looks_secret},
-    server::{Layout, Lock, PushedFile, end_holders, holder, interrupt_holder},
+    server::{Layout, Lock, PushedFile, end_holders, holder, holds, interrupt_holder},
     settings::Policy,
 };
 
@@ -24,8 +24,9 @@ use crate::answer::answered;
 const PUSHED_BYTES: u64 = 1 << 20;
 /// How long the one that is asked to end is waited for.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
-/// What the holder does while a client moves `latest`.
-const WAITS: &str = "wait until `latest` is moved";
+/// How long an agent that has answered may take to end.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+const NAP: Duration = Duration::from_millis(50);
 
 /// One environment on this server, as it is asked.
 pub(crate) struct Site {
@@ -50,19 +51,13 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
         }
         Request::Release { digest, revision, after, by, accept_drift } => {
             let order = Order { digest, revision, after: Some(after), accept_drift };
-            ask.change(by, move |cx, server| {
-                let released = release(cx, server, &order)?;
-                if released.waits_for_latest {
-                    hold_for_latest(cx)?;
-                }
-                Ok(released)
-            })
+            ask.release(by, &order)
         }
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
         Request::Cancel => ask.cancel(),
-        Request::LatestMoved => ask.latest_moved(),
+        Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
@@ -164,11 +159,36 @@ impl Ask<'_> {
         Ok(())
     }
 
+    /// A release, and the lock left behind while the client moves `latest`.
+    fn release(&self, by: Who, order: &Order) -> Result<()> {
+        self.change_then(
+            by,
+            |cx, server| {
+                let released = release(cx, server, order)?;
+                if released.waits_for_latest {
+                    hold_for_latest(cx)?;
+                }
+                Ok(released)
+            },
+            |released| released.waits_for_latest.then(|| waits(&released.live.release)),
+        )
+    }
+
     /// A request that changes something: under the lock, told in the journal first.
     fn change<T: Serialize + Send>(
         &self,
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
+    ) -> Result<()> {
+        self.change_then(by, flow, |_| None)
+    }
+
+    /// As [`Ask::change`]; `stays` says what the lock is held for after it.
+    fn change_then<T: Serialize + Send>(
+        &self,
+        by: Who,
+        flow: impl Fn(&Context, &Server) -> Result<T>,
+        stays: impl Fn(&T) -> Option<String>,
     ) -> Result<()> {
         let server = self.server(by);
         let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, &self.name))?;
@@ -179,8 +199,8 @@ impl Ask<'_> {
             .report(journal)
             .report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
-        if finished.result.is_ok() {
-            lock.relabel(&self.holder(&server, WAITS))?;
+        if let Some(doing) = finished.result.as_ref().ok().and_then(stays) {
+            lock.relabel(&self.holder(&server, &doing))?;
         }
         self.end(finished)
     }
@@ -215,29 +235,35 @@ impl Ask<'_> {
 
     fn cancel(&self) -> Result<()> {
         let lock = self.site.layout.lock();
-        if !interrupt_holder(&lock)? {
+        let Some(running) = holder(&lock)? else {
             self.tell(&"nothing runs that could be cancelled");
             return Ok(());
+        };
+        if !["release", "rollback"].contains(&running.doing.as_str()) {
+            return Err(Error::refused(format!("{} is not cancelled", running.doing))
+                .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
-        const NAP: Duration = Duration::from_millis(50);
-        let mut left = CANCELLED_WITHIN;
-        while holder(&lock)?.is_some() {
-            if left.is_zero() {
-                return Err(Error::step("it was asked to end, and still works").hint(
-                    "one that has switched already is finished; look at `cargo xtask status`",
-                ));
-            }
-            std::thread::sleep(NAP);
-            left = left.saturating_sub(NAP);
+        interrupt_holder(&lock, &running)?;
+        let ended = wait_until(CANCELLED_WITHIN, || {
+            Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
+        })?;
+        if !ended {
+            return Err(Error::step("it was asked to end, and still works")
+                .hint("one that has switched already is finished; look at `cargo xtask status`"));
         }
         self.tell(&"cancelled");
         Ok(())
     }
 
-    fn latest_moved(&self) -> Result<()> {
+    fn latest_moved(&self, release: &ReleaseId) -> Result<()> {
         let lock = self.site.layout.lock();
-        if holder(&lock)?.is_some_and(|holder| holder.doing == WAITS) {
-            end_holders(&lock)?;
+        let waits = |now: &LockHolder| now.doing == waits(release);
+        if let Some(waiting) = holder(&lock)?.filter(waits) {
+            // The agent that left the lock behind has its own end to tell first.
+            wait_until(ENDED_WITHIN, || Ok(!holds(&lock, waiting.pid)))?;
+            if holder(&lock)?.as_ref().is_some_and(waits) {
+                end_holders(&lock)?;
+            }
         }
         self.tell(&"the lock is free");
         Ok(())
@@ -248,6 +274,24 @@ impl Ask<'_> {
         self.tell(&ended);
         Ok(())
     }
+}
+
+/// What is done while a client moves `latest` to this release.
+fn waits(release: &ReleaseId) -> String {
+    format!("wait until `latest` is moved to {release}")
+}
+
+/// Whether it comes true within this time.
+fn wait_until(within: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Result<bool> {
+    let mut left = within;
+    while !is_true()? {
+        if left.is_zero() {
+            return Ok(false);
+        }
+        std::thread::sleep(NAP);
+        left = left.saturating_sub(NAP);
+    }
+    Ok(true)
 }
 
 /// The values of `.env` that nobody may see, so that they are masked in all that the

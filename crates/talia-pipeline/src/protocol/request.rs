@@ -114,8 +114,8 @@ pub enum Request {
     Backup,
     /// `cancel`: end the release that is running, unless it has switched.
     Cancel,
-    /// `latest moved`: the registry's `latest` is moved, the lock may go.
-    LatestMoved,
+    /// `latest moved ID`: the registry's `latest` names this release, the lock may go.
+    LatestMoved(ReleaseId),
     /// `compose push`: a new compose file, on standard input.
     ComposePush,
     /// `env push`: a new `.env`, on standard input.
@@ -149,7 +149,7 @@ impl Request {
             | Self::Rollback { .. }
             | Self::Backup
             | Self::Cancel
-            | Self::LatestMoved => Role::Deploy,
+            | Self::LatestMoved(_) => Role::Deploy,
             Self::ComposePush
             | Self::EnvPush
             | Self::SitePush
@@ -291,7 +291,7 @@ impl FromStr for Request {
             "cancel" => Self::Cancel,
             "latest" => {
                 words.keyword("moved")?;
-                Self::LatestMoved
+                Self::LatestMoved(words.parse("a release's id")?)
             }
             "compose" | "env" | "site" => {
                 words.keyword("push")?;
@@ -355,7 +355,7 @@ impl fmt::Display for Request {
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel => f.write_str("cancel"),
-            Self::LatestMoved => f.write_str("latest moved"),
+            Self::LatestMoved(id) => write!(f, "latest moved {id}"),
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
@@ -397,7 +397,7 @@ mod tests {
             format!("rollback {id} by ana accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
-            "latest moved".to_owned(),
+            format!("latest moved {id}"),
             "compose push".to_owned(),
             "env push".to_owned(),
             "site push".to_owned(),

@@ -12,7 +12,7 @@ mod slot_file;
 
 pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
-pub use lock::{Lock, end_holders, holder, interrupt_holder};
+pub use lock::{Lock, end_holders, holder, holds, interrupt_holder};
 pub use record::{Fate, Record, Records};
 pub use rights::refusals;
 pub use slot_file::slot_file;

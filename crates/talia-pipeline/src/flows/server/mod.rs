@@ -9,6 +9,7 @@ mod outlook;
 mod preflight;
 mod release;
 mod settle;
+mod slot;
 mod status;
 mod upkeep;
 

@@ -7,7 +7,10 @@ use crate::{
     protocol::BackupState,
     server::{Record, ServerFiles, refusals},
     settings::Listen,
-    steps::server::{Compose, ComposeConfig, EngineInfo, FreeDisk, NginxSites},
+    steps::{
+        image::ImagePresent,
+        server::{Compose, ComposeConfig, EngineInfo, FreeDisk, ImageOffered, NginxSites},
+    },
 };
 
 use super::Server;
@@ -18,7 +21,7 @@ const FOLDER_BYTES: u64 = 64 << 20;
 /// The least number of files that must still be possible.
 const INODES: u64 = 10_000;
 
-/// Looks at everything that a release needs.
+/// Looks at everything that a release needs. Whether its image is there already.
 ///
 /// # Errors
 /// With everything that is missing or refused, together.
@@ -27,7 +30,7 @@ pub(super) fn preflight(
     server: &Server,
     record: &Record,
     files: &ServerFiles,
-) -> Result<()> {
+) -> Result<bool> {
     let mut wrong = Vec::new();
     if server.policy.listen == Listen::Port {
         wrong.push(
@@ -75,7 +78,12 @@ pub(super) fn preflight(
         wrong.push(Error::usage(format!("{path}: {error}")));
     }
     wrong.extend(compose(cx, server, record, files)?);
-    if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+    let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
+    if !is_there && !crate::hole::is_in(record.digest.as_str()) {
+        let ask = ImageOffered::new(record.reference(), server.layout.docker_config());
+        wrong.extend(cx.observe(ask).err());
+    }
+    if wrong.is_empty() { Ok(is_there) } else { Err(Error::all(wrong)) }
 }
 
 /// Whether Nginx sends this host's requests straight to the live link.
@@ -113,7 +121,7 @@ fn compose(
         Some(of) => server.layout.release(of),
         None => server.layout.folder().to_owned(),
     };
-    let mut project = Compose::new(server.project(record.slot), folder);
+    let mut project = Compose::new(server.layout.project(record.slot), folder);
     if files.extra.is_some() {
         project = project.with(crate::server::PushedFile::Override.name());
     }

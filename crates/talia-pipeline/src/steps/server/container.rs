@@ -125,6 +125,52 @@ impl Step for Containers {
     }
 }
 
+/// `docker container inspect --format={{.RestartCount}} -- CONTAINER`: how often the
+/// engine had to start it again.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct ContainerRestarts {
+    container: String,
+}
+
+impl ContainerRestarts {
+    /// Asks for this container.
+    pub fn new(container: impl Into<String>) -> Self {
+        Self { container: container.into() }
+    }
+}
+
+impl Step for ContainerRestarts {
+    type Output = u32;
+
+    fn label(&self) -> String {
+        "restarts of the container".into()
+    }
+
+    fn action(&self) -> Action<'_, u32> {
+        let line = CommandLine::new("docker")
+            .args(["container", "inspect"])
+            .option("--format", "{{.RestartCount}}")
+            .operand(&self.container)
+            .effect(Effect::Read)
+            .stdout_is_data()
+            .timeout(Duration::from_secs(30))
+            .purpose("whether it ended and was started again");
+        Action::command(line, |answer| {
+            answer.stdout().trim().parse().map_err(|_| answer.unreadable("a number"))
+        })
+    }
+
+    fn assume(&self) -> u32 {
+        0
+    }
+
+    fn summary(&self, restarts: &u32) -> Summary {
+        Summary::line(restarts.to_string())
+    }
+}
+
 /// `docker container logs --tail=LINES -- CONTAINER`: what a container said last.
 ///
 /// Accepts exit 0 and 1: one that has gone says nothing.
@@ -184,6 +230,16 @@ mod tests {
     #[test]
     fn containers_hostile() {
         check("containers__hostile", &Containers::new("-x; $(id)"));
+    }
+
+    #[test]
+    fn container_restarts_minimal() {
+        check("container_restarts__minimal", &ContainerRestarts::new("0123456789ab"));
+    }
+
+    #[test]
+    fn container_restarts_hostile() {
+        check("container_restarts__hostile", &ContainerRestarts::new("--size"));
     }
 
     #[test]

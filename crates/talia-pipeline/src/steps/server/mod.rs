@@ -16,12 +16,12 @@ mod switch;
 mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
-pub use container::{Container, ContainerLog, Containers};
+pub use container::{Container, ContainerLog, ContainerRestarts, Containers};
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
 pub use health::{ServedHealth, ServedNow, SlotHealth, SlotStable, Waited};
-pub use image::{ImagePull, ImageRemove};
+pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{FollowLogs, ReadLogs};
 pub use neighbours::ReadNeighbours;
 pub use nginx::{NginxReload, NginxSites, NginxTest};
