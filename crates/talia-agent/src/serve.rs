@@ -4,7 +4,7 @@ use std::{io::Read as _, time::Duration};
 
 use serde::Serialize;
 use talia_pipeline::{
-    Context, Error, Finished, Pipeline, Result, State, World,
+    Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
         Order, Server, difference, hold_for_latest, maintenance, prune, push, release, releases,
         rollback, settle_all, status,
@@ -37,8 +37,9 @@ pub(crate) struct Site {
     pub(crate) signals: Cancel,
 }
 
-/// Answers a request.
-pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
+/// Answers a request. An error is one that nobody has told of yet: what goes wrong in a
+/// run is told by the run.
+pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCode> {
     let ask = Ask { site, feed, name: name(&request) };
     match request {
         Request::Hello(version) => ask.hello(version),
@@ -88,8 +89,9 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn tell(&self, answer: &impl Serialize) {
+    fn tell(&self, answer: &impl Serialize) -> ExitCode {
         self.feed.tell(&answered(answer));
+        ExitCode::Success
     }
 
     fn run_id(&self) -> String {
@@ -114,10 +116,10 @@ impl Ask<'_> {
             .adopt_orphans()
     }
 
-    fn hello(&self, version: Version) -> Result<()> {
-        self.tell(&Hello::new(self.site.layout.environment(), self.site.role));
+    fn hello(&self, version: Version) -> Result<ExitCode> {
+        let told = self.tell(&Hello::new(self.site.layout.environment(), self.site.role));
         if Version::own().understands(version) {
-            return Ok(());
+            return Ok(told);
         }
         Err(Error::usage(format!(
             "this server's agent is {}, the client is {version}: they do not understand each other",
@@ -131,14 +133,14 @@ impl Ask<'_> {
         &self,
         cancel: &Cancel,
         flow: impl Fn(&Context, &Server) -> Result<T>,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
         let server = self.server(root());
         let mut pipeline = self.pipeline(cancel).report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
         self.end(finished)
     }
 
-    fn plan(&self, order: &Order) -> Result<()> {
+    fn plan(&self, order: &Order) -> Result<ExitCode> {
         let server = self.server(root());
         let mut refused = Vec::new();
         let pipeline = self.pipeline(&self.site.signals);
@@ -155,12 +157,11 @@ impl Ask<'_> {
         let mut pipeline = self.pipeline(&self.site.signals);
         let finished = pipeline.run(|cx| difference(cx, &server));
         let (state, difference) = finished.result?;
-        self.tell(&Outlook::new(state, difference, steps, text).refused(refused));
-        Ok(())
+        Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
     }
 
     /// A release, and the lock left behind while the client moves `latest`.
-    fn release(&self, by: Who, order: &Order) -> Result<()> {
+    fn release(&self, by: Who, order: &Order) -> Result<ExitCode> {
         self.change_then(
             by,
             |cx, server| {
@@ -179,7 +180,7 @@ impl Ask<'_> {
         &self,
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
         self.change_then(by, flow, |_| None)
     }
 
@@ -189,7 +190,7 @@ impl Ask<'_> {
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
         stays: impl Fn(&T) -> Option<String>,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
         let server = self.server(by);
         let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, &self.name))?;
         let journal = Journal::open(&self.site.layout.journal())?;
@@ -216,12 +217,14 @@ impl Ask<'_> {
     }
 
     /// Tells the answer. What went wrong was told with the run's end.
-    fn end<T: Serialize>(&self, finished: Finished<T>) -> Result<()> {
-        self.tell(&finished.result?);
-        Ok(())
+    fn end<T: Serialize>(&self, finished: Finished<T>) -> Result<ExitCode> {
+        match finished.result {
+            Ok(answer) => Ok(self.tell(&answer)),
+            Err(_) => Ok(finished.exit_code),
+        }
     }
 
-    fn push(&self, file: PushedFile) -> Result<()> {
+    fn push(&self, file: PushedFile) -> Result<ExitCode> {
         let mut content = Vec::new();
         std::io::stdin()
             .take(PUSHED_BYTES + 1)
@@ -233,11 +236,10 @@ impl Ask<'_> {
         self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<()> {
+    fn cancel(&self) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
-            self.tell(&"nothing runs that could be cancelled");
-            return Ok(());
+            return Ok(self.tell(&"nothing runs that could be cancelled"));
         };
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
@@ -251,11 +253,10 @@ impl Ask<'_> {
             return Err(Error::step("it was asked to end, and still works")
                 .hint("one that has switched already is finished; look at `cargo xtask status`"));
         }
-        self.tell(&"cancelled");
-        Ok(())
+        Ok(self.tell(&"cancelled"))
     }
 
-    fn latest_moved(&self, release: &ReleaseId) -> Result<()> {
+    fn latest_moved(&self, release: &ReleaseId) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let waits = |now: &LockHolder| now.doing == waits(release);
         if let Some(waiting) = holder(&lock)?.filter(waits) {
@@ -265,14 +266,12 @@ impl Ask<'_> {
                 end_holders(&lock)?;
             }
         }
-        self.tell(&"the lock is free");
-        Ok(())
+        Ok(self.tell(&"the lock is free"))
     }
 
-    fn unlock(&self) -> Result<()> {
+    fn unlock(&self) -> Result<ExitCode> {
         let ended = end_holders(&self.site.layout.lock())?;
-        self.tell(&ended);
-        Ok(())
+        Ok(self.tell(&ended))
     }
 }
 

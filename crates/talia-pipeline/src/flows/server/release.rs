@@ -8,10 +8,10 @@ use crate::{
     error::{Error, Result},
     protocol::{ReleaseId, Released, RevisionId},
     server::{Drift, Fate, Record, ServerFiles, slot_file},
-    settings::{Health, Strategy},
+    settings::Strategy,
     steps::server::{
         ImagePull, KeepPushed, Migrate, Pause, ReadFiles, ReadReleaseFiles, RemoveRelease,
-        ServedHealth, SlotHealth, Waited, WriteRelease,
+        ServedHealth, SlotNow, WriteRelease,
     },
 };
 
@@ -219,11 +219,9 @@ fn is_live<'s>(
     if !has_files {
         return Ok(None);
     }
-    let health = Health { answers: 1, ..server.policy.health.clone() };
-    let socket = server.layout.socket(live.slot);
-    let ask = SlotHealth::new(socket, &live.revision, &health, health.timeout);
+    let ask = SlotNow::new(server.layout.socket(live.slot), &server.policy.health);
     // A wrong answer is one more reason to release it anew.
-    let is_well = matches!(cx.probe(ask)?, Some(Waited::Healthy));
+    let is_well = cx.observe(ask)?.as_ref() == Ok(&live.revision);
     Ok(is_well.then_some(live))
 }
 

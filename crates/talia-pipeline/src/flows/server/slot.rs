@@ -9,7 +9,7 @@ use crate::{
     server::{Fate, Record},
     settings::Health,
     steps::server::{
-        Compose, Container, ContainerLog, ContainerRestarts, Containers, MarkRelease,
+        Compose, Container, ContainerLog, ContainerOf, ContainerRestarts, MarkRelease,
         ReadReleaseFiles, SlotDown, SlotHealth, SlotStable, SlotUp, SwitchSlot, Waited,
     },
 };
@@ -101,8 +101,8 @@ fn still_runs(cx: &Context, server: &Server, record: &Record, restarts: Option<u
 }
 
 fn container(cx: &Context, server: &Server, record: &Record) -> Result<Option<Container>> {
-    let all = cx.run(Containers::new(server.layout.environment().as_str()))?;
-    Ok(all.into_iter().find(|one| one.release.as_ref() == Some(&record.id)))
+    let environment = server.layout.environment().as_str();
+    cx.run(ContainerOf::new(environment, &record.id, record.slot))
 }
 
 /// What a container said last, where the error does not say more.

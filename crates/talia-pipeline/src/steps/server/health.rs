@@ -301,9 +301,23 @@ impl Step for ServedHealth {
     }
 }
 
+/// The revision that answers, or why there is none. Every exit of curl is an answer.
+fn ask_now(line: CommandLine) -> Action<'static, Result<RevisionId, String>> {
+    Action::command(line.accept(0..=125), |answer| {
+        Ok(judged(answer).and_then(|revision| {
+            revision.parse().map_err(|_| format!("the health names `{revision}`, no commit"))
+        }))
+    })
+}
+
+fn told(served: &Result<RevisionId, String>) -> Summary {
+    Summary::line(match served {
+        Ok(revision) => revision.short(),
+        Err(reason) => reason,
+    })
+}
+
 /// `curl --resolve HOST:443:127.0.0.1 https://HOST/PATH`: what clients get now.
-///
-/// Every exit of curl is an answer: the revision, or why there is none.
 #[derive(Debug)]
 pub struct ServedNow {
     front: Front,
@@ -331,12 +345,7 @@ impl Step for ServedNow {
     }
 
     fn action(&self) -> Action<'_, Self::Output> {
-        let line = self.front.line().accept(0..=125).purpose("what clients get");
-        Action::command(line, |answer| {
-            Ok(judged(answer).and_then(|revision| {
-                revision.parse().map_err(|_| format!("the health names `{revision}`, no commit"))
-            }))
-        })
+        ask_now(self.front.line().purpose("what clients get"))
     }
 
     fn assume(&self) -> Self::Output {
@@ -344,10 +353,41 @@ impl Step for ServedNow {
     }
 
     fn summary(&self, served: &Self::Output) -> Summary {
-        Summary::line(match served {
-            Ok(revision) => revision.short().to_owned(),
-            Err(reason) => reason.clone(),
-        })
+        told(served)
+    }
+}
+
+/// `curl --unix-socket SOCKET http://localhost/PATH`: what a slot answers now.
+#[derive(Debug)]
+pub struct SlotNow {
+    socket: Utf8PathBuf,
+    health: Health,
+}
+
+impl SlotNow {
+    /// Asks at this socket.
+    pub fn new(socket: impl Into<Utf8PathBuf>, health: &Health) -> Self {
+        Self { socket: socket.into(), health: health.clone() }
+    }
+}
+
+impl Step for SlotNow {
+    type Output = Result<RevisionId, String>;
+
+    fn label(&self) -> String {
+        "what the live slot answers".into()
+    }
+
+    fn action(&self) -> Action<'_, Self::Output> {
+        ask_now(at_socket(&self.socket, &self.health).purpose("whether the release is well"))
+    }
+
+    fn assume(&self) -> Self::Output {
+        Err("not asked".to_owned())
+    }
+
+    fn summary(&self, served: &Self::Output) -> Summary {
+        told(served)
     }
 }
 
@@ -443,6 +483,22 @@ mod tests {
     #[test]
     fn served_now_hostile() {
         check("served_now__hostile", &ServedNow::new("a b", &health()));
+    }
+
+    #[test]
+    fn slot_now_minimal() {
+        check("slot_now__minimal", &SlotNow::new("/s/api.sock", &health()));
+    }
+
+    #[test]
+    fn slot_now_everything() {
+        let health = Health { path: "/health".into(), ..health() };
+        check("slot_now__everything", &SlotNow::new("/a b/green/api.sock", &health));
+    }
+
+    #[test]
+    fn slot_now_hostile() {
+        check("slot_now__hostile", &SlotNow::new("--insecure", &health()));
     }
 
     fn says(revision: &str) -> Answer {

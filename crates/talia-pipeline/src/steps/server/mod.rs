@@ -16,11 +16,11 @@ mod switch;
 mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
-pub use container::{Container, ContainerLog, ContainerRestarts, Containers};
+pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
-pub use health::{ServedHealth, ServedNow, SlotHealth, SlotStable, Waited};
+pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waited};
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{FollowLogs, ReadLogs};
 pub use neighbours::ReadNeighbours;

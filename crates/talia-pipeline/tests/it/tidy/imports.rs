@@ -124,6 +124,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "process/",
             "private.rs",
             "report/console.rs",
+            "runner/faults.rs",
             "server/lock.rs",
             "state.rs",
             "world.rs",
