@@ -57,7 +57,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
-        Request::Cancel => ask.cancel(),
+        Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
@@ -236,11 +236,15 @@ impl Ask<'_> {
         self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<ExitCode> {
+    fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
             return Ok(self.tell(&"nothing runs that could be cancelled"));
         };
+        if by.is_some_and(|by| *by != running.by) {
+            let by = running.by;
+            return Ok(self.tell(&format!("nothing of yours runs: {by} asked for what does")));
+        }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
