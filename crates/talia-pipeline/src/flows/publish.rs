@@ -75,16 +75,6 @@ pub struct Registry {
     pub credential: Option<String>,
 }
 
-/// What is in the registry now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Published {
-    /// The image.
-    pub digest: Digest,
-    /// Whether it was built for this; else it was there already.
-    pub built: bool,
-}
-
 impl Registry {
     fn look(&self, reference: &str) -> RegistryImage {
         let step = RegistryImage::new(self.client, reference);
@@ -220,35 +210,45 @@ pub fn log_in(cx: &Context, app: &Publish<'_>) -> Result<Registry> {
     Ok(Registry { repository, client, config: Some(config), credential: Some(secret.clone()) })
 }
 
-/// Sees to it that the registry has the image of a commit, under its own tag
-/// `main-<sha>`: what is there already is taken as it is, what is not is built from
-/// the commit's own files and pushed. A tree that differs from its commit is built
-/// anew every time.
+/// The image of a commit, where the registry has it under the commit's own tag
+/// `main-<sha>`. It is taken as it is: a commit is built once. A tree that differs
+/// from its commit is never there.
+///
+/// # Errors
+/// When the registry does not answer.
+pub fn find(cx: &Context, chosen: &Chosen, registry: &Registry) -> Result<Option<Digest>> {
+    let revision = &chosen.revision;
+    if revision.is_dirty() {
+        return Ok(None);
+    }
+    let tag = tag_of(chosen)?;
+    let Some(there) = registry.tagged(cx, &tag)? else { return Ok(None) };
+    if there.revision.as_ref() == Some(revision) {
+        cx.note(format!("the registry has {} already: it is not built again", revision.short()));
+        return Ok(Some(there.manifest.digest));
+    }
+    let told = there.revision.map_or("no revision".to_owned(), |other| other.to_string());
+    cx.note(format!("the registry's {tag} names {told}: it is built anew"));
+    Ok(None)
+}
+
+/// Builds the image of a commit from the commit's own files, or from a tree that
+/// differs from it, and pushes it.
 ///
 /// # Errors
 /// When a step fails.
-pub fn publish(
+pub fn build(
     cx: &Context,
     app: &Publish<'_>,
     chosen: &Chosen,
     registry: &Registry,
-) -> Result<Published> {
-    let revision = &chosen.revision;
-    let tag = ImageTag::of_revision(PREFIX, revision.as_str())?;
-    if !revision.is_dirty()
-        && let Some(there) = registry.tagged(cx, &tag)?
-    {
-        if there.revision.as_ref() == Some(revision) {
-            cx.note(format!("the registry has {tag} already: it is not built again"));
-            return Ok(Published { digest: there.manifest.digest, built: false });
-        }
-        let told = there.revision.map_or("no revision".to_owned(), |other| other.to_string());
-        cx.note(format!("the registry's {tag} names {told}: it is built anew"));
-    }
-    cx.group("publish", |cx| {
-        let digest = build_and_push(cx, app, chosen, registry, &tag.of(&registry.repository))?;
-        Ok(Published { digest, built: true })
-    })
+) -> Result<Digest> {
+    let reference = tag_of(chosen)?.of(&registry.repository);
+    cx.group("publish", |cx| build_and_push(cx, app, chosen, registry, &reference))
+}
+
+fn tag_of(chosen: &Chosen) -> Result<ImageTag> {
+    ImageTag::of_revision(PREFIX, chosen.revision.as_str())
 }
 
 fn build_and_push(
@@ -355,4 +355,4 @@ fn export(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::flows) mod tests;

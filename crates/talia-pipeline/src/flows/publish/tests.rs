@@ -7,10 +7,10 @@ use super::*;
 use crate::{Answer, CommandLine, ErrorKind, Fake, Pipeline, World, settings::Backend};
 
 /// A state folder with the id of a built image in it.
-struct Temp(Utf8PathBuf);
+pub(in crate::flows) struct Temp(pub(in crate::flows) Utf8PathBuf);
 
 impl Temp {
-    fn new() -> Self {
+    pub(in crate::flows) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("talia-publish-{process}-{count}"));
@@ -26,30 +26,30 @@ impl Drop for Temp {
     }
 }
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-const OTHER: &str = "89abcdef0123456789abcdef0123456789abcdef";
+pub(in crate::flows) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(in crate::flows) const OTHER: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
-fn digest(digit: &str) -> String {
+pub(in crate::flows) fn digest(digit: &str) -> String {
     format!("sha256:{}", digit.repeat(64))
 }
 
 /// A clone and a registry.
 #[derive(Clone, Copy)]
-struct Stage {
+pub(in crate::flows) struct Stage {
     /// What `git status` says.
-    status: &'static str,
+    pub(in crate::flows) status: &'static str,
     /// Whether the commit is in the branch.
-    in_branch: bool,
+    pub(in crate::flows) in_branch: bool,
     /// The revision that the image in the registry names; `None`: there is none.
-    labelled: Option<&'static str>,
-    driver: &'static str,
-    buildx: bool,
+    pub(in crate::flows) labelled: Option<&'static str>,
+    pub(in crate::flows) driver: &'static str,
+    pub(in crate::flows) buildx: bool,
 }
 
-const STAGE: Stage =
+pub(in crate::flows) const STAGE: Stage =
     Stage { status: "", in_branch: true, labelled: None, driver: "docker", buildx: true };
 
-fn answer(stage: Stage, line: &CommandLine) -> Answer {
+pub(in crate::flows) fn answer(stage: Stage, line: &CommandLine) -> Answer {
     let words = line.words();
     let has = |part: &str| words.contains(part);
     let text = match () {
@@ -93,7 +93,7 @@ fn run(
     name: &str,
     revision: Option<&str>,
     stage: Stage,
-) -> (Result<(Chosen, Published)>, Vec<String>) {
+) -> (Result<(Chosen, (Digest, bool))>, Vec<String>) {
     let temp = Temp::new();
     let state = State::new(&temp.0);
     let mut backend = Backend::default();
@@ -116,14 +116,18 @@ fn run(
     let (result, asked) = pipeline.fake(Fake::new(move |line| answer(stage, line)), |cx| {
         let chosen = choose(cx, &app)?;
         let registry = log_in(cx, &app)?;
-        let published = publish(cx, &app, &chosen, &registry)?;
+        let there = find(cx, &chosen, &registry)?;
+        let published = match there {
+            Some(digest) => (digest, false),
+            None => (build(cx, &app, &chosen, &registry)?, true),
+        };
         Ok((chosen, published))
     });
     let shown = asked.iter().map(|line| line.words().replace(state.dir().as_str(), "/state"));
     (result, shown.collect())
 }
 
-fn position(asked: &[String], part: &str) -> Option<usize> {
+pub(in crate::flows) fn position(asked: &[String], part: &str) -> Option<usize> {
     asked.iter().position(|words| words.contains(part))
 }
 
@@ -132,7 +136,7 @@ fn what_the_registry_has_is_not_built_again() {
     let (result, asked) = run("production", None, Stage { labelled: Some(COMMIT), ..STAGE });
     let (chosen, published) = result.expect("it is there");
     assert_eq!(chosen.revision.as_str(), COMMIT);
-    assert_eq!((published.digest.to_string(), published.built), (digest("a"), false));
+    assert_eq!((published.0.to_string(), published.1), (digest("a"), false));
     assert!(position(&asked, "docker login").is_some());
     for absent in ["buildx build", "docker push", " archive "] {
         assert_eq!(position(&asked, absent), None, "{asked:#?}");
@@ -143,7 +147,7 @@ fn what_the_registry_has_is_not_built_again() {
 fn what_is_not_there_is_built_from_the_commit_and_pushed() {
     let (result, asked) = run("production", None, STAGE);
     let (_, published) = result.expect("it is built");
-    assert_eq!((published.digest.to_string(), published.built), (digest("b"), true));
+    assert_eq!((published.0.to_string(), published.1), (digest("b"), true));
     let order = ["--is-ancestor", "docker login", " archive ", "tar --extract", "buildx build"];
     let at: Vec<_> = order.iter().map(|part| position(&asked, part)).collect();
     assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{asked:#?}");
@@ -159,7 +163,7 @@ fn what_is_not_there_is_built_from_the_commit_and_pushed() {
 fn an_image_that_names_another_commit_is_built_anew() {
     for labelled in [OTHER, ""] {
         let (result, asked) = run("production", None, Stage { labelled: Some(labelled), ..STAGE });
-        assert!(result.expect("it is built").1.built);
+        assert!(result.expect("it is built").1.1);
         assert!(position(&asked, "buildx build").is_some());
     }
 }
@@ -167,7 +171,7 @@ fn an_image_that_names_another_commit_is_built_anew() {
 #[test]
 fn without_buildx_no_label_is_told_so_nothing_is_taken_over() {
     let (result, asked) = run("production", None, Stage { buildx: false, ..STAGE });
-    assert!(result.expect("it is built").1.built);
+    assert!(result.expect("it is built").1.1);
     assert!(position(&asked, "docker build ").is_some(), "{asked:#?}");
 }
 
@@ -198,7 +202,7 @@ fn a_sandbox_takes_the_tree_as_it_is_and_marks_it() {
     let stage = Stage { status: "?? new.py\n", in_branch: false, labelled: Some(COMMIT), ..STAGE };
     let (result, asked) = run("sandbox", None, stage);
     let (chosen, published) = result.expect("it is built");
-    assert!(chosen.revision.is_dirty() && published.built);
+    assert!(chosen.revision.is_dirty() && published.1);
     let build = &asked[position(&asked, "buildx build").expect("it is built")];
     assert!(build.ends_with("/srv/talia/backend"), "{build}");
     assert!(build.contains(&format!("main-{COMMIT}-dirty")), "{build}");
@@ -209,7 +213,7 @@ fn a_sandbox_takes_the_tree_as_it_is_and_marks_it() {
 fn a_builder_that_attests_pushes_by_itself() {
     let (result, asked) = run("production", None, Stage { driver: "docker-container", ..STAGE });
     // There is an image of this tag already, as far as this registry says: it names nothing.
-    assert_eq!(result.expect("it is built").1.digest.to_string(), digest("a"));
+    assert_eq!(result.expect("it is built").1.0.to_string(), digest("a"));
     let build = &asked[position(&asked, "buildx build").expect("it is built")];
     assert!(build.contains("--push --sbom=true --provenance=mode=max"), "{build}");
     assert_eq!(position(&asked, "docker push"), None);
