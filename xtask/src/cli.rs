@@ -39,6 +39,7 @@ fn run() -> Result<ExitCode> {
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
         Some(("sandbox", matches)) => crate::sandbox::run(matches, world),
         Some(("selftest", matches)) => crate::selftest::run(matches, world),
+        Some(("status", matches)) => crate::status::run(matches, world),
         _ => Err(Error::usage("no command is given").hint("`cargo xtask --help` lists them")),
     }
 }
@@ -61,6 +62,7 @@ fn command() -> Command {
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
         .subcommand(crate::sandbox::command())
+        .subcommand(crate::status::command())
         .subcommand(crate::selftest::command())
 }
 

@@ -4,9 +4,12 @@ mod ci;
 mod cli;
 mod coverage;
 mod doctor;
+mod environment;
 mod sandbox;
 mod selftest;
 mod session;
+mod status;
+mod text;
 
 use std::process::ExitCode;
 

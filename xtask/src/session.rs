@@ -133,7 +133,7 @@ impl Session {
         Ok(pipeline.cancel(self.signals.clone()))
     }
 
-    fn secrets(&self) -> Vec<Secret> {
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
         let sources = &self.settings.secrets;
         let files = sources.files.iter().map(|(name, path)| Secret::file(name, path));
         sources.names.iter().map(Secret::variable).chain(files).collect()

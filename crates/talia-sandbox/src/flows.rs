@@ -15,6 +15,7 @@ use crate::{
     server::{
         WriteKnownHosts, WriteServer, WriteVariables, archive_name, host_key, host_name, key_name,
     },
+    settings::WriteSettings,
     steps::{
         CertificateMade, ContainerMade, ContainerStarted, Exec, FileCopied, ImageMade, KeyMade,
         Kind, Labelled, NetworkMade, Removed,
@@ -107,6 +108,7 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
                 ready(cx, &name)
             }
         }))?;
+        cx.run(WriteSettings::new(place, &facts))?;
         return agents(cx, place, wish);
     }
     cx.group("clear", |cx| clear(cx, there))?;
@@ -125,6 +127,7 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
             }))
         },
     )?;
+    cx.run(WriteSettings::new(place, &facts))?;
     cx.run(Completed::new(place, &facts))?;
     agents(cx, place, wish)
 }

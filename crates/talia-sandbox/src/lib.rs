@@ -37,6 +37,7 @@ mod images;
 mod place;
 mod sandbox;
 mod server;
+mod settings;
 pub mod steps;
 mod tar;
 mod wish;

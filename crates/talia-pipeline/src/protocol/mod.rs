@@ -15,8 +15,9 @@ mod word;
 
 pub use answer::{
     BackupState, Difference, Hello, LockHolder, Outlook, Released, ServerState, SlotState, Taken,
+    to_json,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;
 pub use version::Version;
-pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};
+pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who, utc};

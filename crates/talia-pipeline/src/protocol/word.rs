@@ -204,6 +204,17 @@ fn compact_time(now_ms: u64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
+/// A time in milliseconds since 1970, for people: `2026-11-24 08:15 UTC`.
+///
+/// ```
+/// assert_eq!(talia_pipeline::protocol::utc(1_795_508_100_000), "2026-11-24 08:15 UTC");
+/// ```
+pub fn utc(at_ms: u64) -> String {
+    let ((year, month, day), seconds) = (civil(at_ms / 86_400_000), at_ms / 1000 % 86_400);
+    let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
 /// The date of a day counted from 1970-01-01, in the Gregorian calendar: years that
 /// begin in March put the leap day at their end, and 400 of them always have the
 /// same 146,097 days.
