@@ -36,7 +36,9 @@ fn run() -> Result<ExitCode> {
     match matches.subcommand() {
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
+        Some(("deploy", matches)) => crate::deploy::run(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
+        Some(("rollback", matches)) => crate::rollback::run(matches, world),
         Some(("sandbox", matches)) => crate::sandbox::run(matches, world),
         Some(("selftest", matches)) => crate::selftest::run(matches, world),
         Some(("status", matches)) => crate::status::run(matches, world),
@@ -61,6 +63,8 @@ fn command() -> Command {
         .subcommand(crate::ci::command())
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
+        .subcommand(crate::deploy::command())
+        .subcommand(crate::rollback::command())
         .subcommand(crate::sandbox::command())
         .subcommand(crate::status::command())
         .subcommand(crate::selftest::command())
@@ -83,7 +87,7 @@ pub(crate) fn describe(error: &Error) -> String {
 }
 
 /// What programs have said, so that it cannot move the cursor.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     terminal_safe(text.as_bytes(), Colours::Drop, 2000).into_owned()
 }
 

@@ -145,6 +145,13 @@ impl Plan {
         // Serialising strings, numbers and lists of them cannot fail.
         hole::shown(&serde_json::to_string_pretty(self).unwrap_or_default())
     }
+
+    /// The same with one more field, for what a flow has found out beside its steps.
+    pub fn to_json_with(&self, name: &str, found: &impl Serialize) -> String {
+        let mut plan = serde_json::to_value(self).unwrap_or_default();
+        plan[name] = serde_json::to_value(found).unwrap_or_default();
+        hole::shown(&serde_json::to_string_pretty(&plan).unwrap_or_default())
+    }
 }
 
 impl Plan {

@@ -2,7 +2,8 @@
 
 #[cfg(test)]
 mod tests;
-mod told;
+
+use serde::Serialize;
 
 use crate::{
     context::Context,
@@ -23,8 +24,6 @@ use super::{
     publish::{Chosen, Publish, Registry, build, choose, find, log_in},
 };
 
-pub use told::release_told;
-
 /// What is to be deployed, and where.
 #[derive(Debug, Clone)]
 pub struct Deploy<'a> {
@@ -39,12 +38,13 @@ pub struct Deploy<'a> {
 }
 
 /// What a deploy begins from. Nothing is changed to find it out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Prospect {
     /// The commit that is meant.
     pub chosen: Chosen,
     /// The way into the registry.
+    #[serde(skip)]
     pub registry: Registry,
     /// Its image, where the registry has it.
     pub there: Option<Digest>,

@@ -17,9 +17,7 @@ pub mod server;
 
 pub use backup::{BackupOrder, backup};
 pub use ci::{Ci, CiReport, Part, ci, coverage};
-pub use deploy_backend::{
-    Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead, release_told,
-};
+pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;

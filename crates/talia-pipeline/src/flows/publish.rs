@@ -1,6 +1,7 @@
 //! From a revision to an image in the registry, built once.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 
 use crate::{
     context::Context,
@@ -52,7 +53,7 @@ pub struct Publish<'a> {
 }
 
 /// The commit that is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Chosen {
     /// Its hash, marked where the tree differs from it.

@@ -4,7 +4,7 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, Result},
-    protocol::{ReleaseId, Released, Request, RevisionId, ServerState, Taken, Who},
+    protocol::{ReleaseId, Released, Request, RevisionId, Taken, Who},
 };
 
 use super::Remote;
@@ -26,20 +26,17 @@ pub struct Rollback<'a> {
 ///
 /// # Errors
 /// Refused where the server has no agent, or where nothing is live.
-pub fn look_back(cx: &Context, order: &Rollback<'_>) -> Result<(ServerState, Taken)> {
+pub fn look_back(cx: &Context, order: &Rollback<'_>) -> Result<Taken> {
     if !order.remote.has_agent() {
         return Err(Error::refused("a server without an agent keeps no releases to go back to")
             .hint("revert the commit, and deploy that"));
     }
     order.remote.open(cx)?;
-    let state = order.remote.status(cx)?;
-    match &state.live {
-        Some(live) => {
-            let live = live.clone();
-            Ok((state, live))
-        }
-        None => Err(Error::refused("nothing is live there, so there is nothing to go back from")),
-    }
+    order
+        .remote
+        .status(cx)?
+        .live
+        .ok_or_else(|| Error::refused("nothing is live there, so there is nothing to go back from"))
 }
 
 /// Has the agent give clients an earlier release again: its image, its compose file,

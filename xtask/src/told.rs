@@ -1,0 +1,169 @@
+//! What a deploy begins from and how it has ended, as people read it.
+
+use talia_pipeline::{
+    flows::{Deployed, Latest, Prospect},
+    protocol::{EnvironmentName, Outlook, Released, RevisionId},
+};
+
+use crate::{
+    cli::harmless,
+    text::{ago, bytes, rows},
+};
+
+/// How many commits are listed.
+const COMMITS: usize = 20;
+
+/// What a deploy begins from, and what it would change.
+pub(crate) fn prospect(prospect: &Prospect) -> String {
+    let mut lines = Vec::new();
+    let outlook = prospect.outlook.as_ref();
+    match (prospect.live(), outlook) {
+        (Some(live), Some(outlook)) => {
+            let since = ago(outlook.state.at_ms, live.at_ms);
+            lines.push(("live", format!("{} by {}, {since}", live.release, live.by)));
+            lines.push(("", format!("{} {}", live.revision, live.digest)));
+        }
+        (_, Some(_)) => lines.push(("live", "nothing".to_owned())),
+        (_, None) => lines.push(("live", "unknown: the server has no agent".to_owned())),
+    }
+    let digest = match &prospect.there {
+        Some(digest) => digest.to_string(),
+        None => "⟨image digest⟩, to be built".to_owned(),
+    };
+    lines.push(("next", format!("{} {digest}", prospect.chosen.revision)));
+    lines.extend(commits(prospect));
+    if let Some(outlook) = outlook {
+        lines.extend(server(prospect, outlook));
+    }
+    rows(&lines)
+}
+
+fn commits(prospect: &Prospect) -> Vec<(&'static str, String)> {
+    let Some(commits) = &prospect.commits else { return Vec::new() };
+    if commits.is_empty() {
+        return vec![("commits", "none".to_owned())];
+    }
+    let shown = commits.iter().take(COMMITS).map(|commit| {
+        let short = commit.hash.get(..12).unwrap_or(&commit.hash);
+        ("", format!("{short} {}", harmless(&commit.subject)))
+    });
+    let mut lines: Vec<_> = shown.collect();
+    lines[0].0 = "commits";
+    if commits.len() > COMMITS {
+        lines.push(("", format!("and {} more", commits.len() - COMMITS)));
+    }
+    lines
+}
+
+fn server(prospect: &Prospect, outlook: &Outlook) -> Vec<(&'static str, String)> {
+    let (state, difference) = (&outlook.state, &outlook.difference);
+    let signed = |sign: &'static str, names: &[String]| -> Vec<String> {
+        names.iter().map(|name| format!("{sign}{}", harmless(name))).collect()
+    };
+    let names = [
+        signed("+", &difference.env_added),
+        signed("-", &difference.env_removed),
+        signed("~", &difference.env_changed),
+    ]
+    .concat();
+    let no_change = || "no change".to_owned();
+    let mut lines = vec![(".env", if names.is_empty() { no_change() } else { names.join(" ") })];
+    let diff = difference.compose_diff.trim_end();
+    lines.push(("compose", if diff.is_empty() { no_change() } else { "changes".to_owned() }));
+    lines.extend(diff.lines().map(|line| ("", harmless(line))));
+    lines.push(("containers", containers(prospect)));
+    lines.push(("free disk", bytes(state.free_bytes)));
+    lines.push((
+        "backup",
+        match &state.backup {
+            Some(backup) => {
+                let drilled = if backup.drilled_ms.is_some() { ", drilled" } else { "" };
+                format!("{} {}{drilled}", backup.id, ago(state.at_ms, backup.at_ms))
+            }
+            None => "none that counts".to_owned(),
+        },
+    ));
+    lines.push((
+        "lock",
+        match &state.lock {
+            Some(lock) => {
+                let since = ago(state.at_ms, lock.since_ms);
+                format!("{} by {}, {since}", harmless(&lock.doing), lock.by)
+            }
+            None => "free".to_owned(),
+        },
+    ));
+    lines.extend(state.drift.iter().map(|file| ("drift", harmless(file))));
+    lines.extend(outlook.refused.iter().map(|reason| ("refused", harmless(reason))));
+    lines
+}
+
+/// Which containers are started and ended.
+fn containers(prospect: &Prospect) -> String {
+    let Some(live) = prospect.live() else { return "one is started".to_owned() };
+    if live.revision == prospect.chosen.revision && prospect.there.as_ref() == Some(&live.digest) {
+        return "none, where the live one is well and runs with these files".to_owned();
+    }
+    match live.slot {
+        Some(slot) => format!("one is started in {}, then that in {slot} is ended", slot.other()),
+        None => "the live one is replaced".to_owned(),
+    }
+}
+
+/// How a deploy has ended.
+pub(crate) fn deployed(deployed: &Deployed, name: &EnvironmentName, seconds: f64) -> String {
+    let short = short(&deployed.revision);
+    let Some(released) = &deployed.released else {
+        return format!(
+            "\nthe server of {name} was told to run {short}, {seconds:.1} s; nobody has looked \
+             whether it is well\n{}",
+            rows(&image(deployed))
+        );
+    };
+    if released.unchanged {
+        let latest = match deployed.latest {
+            Latest::Moved => "; `latest` names it now",
+            _ => "",
+        };
+        let live = &released.live.release;
+        return format!(
+            "\n{short} was live on {name} already, as {live}: nothing to do{latest}, {seconds:.1} s\n"
+        );
+    }
+    let mut lines = before(released);
+    lines.extend(image(deployed));
+    format!("\n{short} is live on {name}, {seconds:.1} s\n{}", rows(&lines))
+}
+
+/// How a rollback has ended.
+pub(crate) fn rolled_back(released: &Released, name: &EnvironmentName, seconds: f64) -> String {
+    let mut lines = before(released);
+    lines.push(("  image", released.live.digest.to_string()));
+    let short = short(&released.live.revision);
+    format!("\n{short} is live on {name} again, {seconds:.1} s\n{}", rows(&lines))
+}
+
+fn before(released: &Released) -> Vec<(&'static str, String)> {
+    let before = match &released.before {
+        Some(before) => format!("{}, image {}", before.release, before.digest.short()),
+        None => "nothing".to_owned(),
+    };
+    vec![("  release", released.live.release.to_string()), ("  before", before)]
+}
+
+fn image(deployed: &Deployed) -> Vec<(&'static str, String)> {
+    let from = if deployed.built { "built and pushed" } else { "as the registry had it" };
+    let mut lines = vec![("  image", format!("{} ({from})", deployed.digest))];
+    match &deployed.latest {
+        Latest::Already => lines.push(("  latest", "named it already".to_owned())),
+        Latest::Moved => lines.push(("  latest", "names it now".to_owned())),
+        Latest::Stays(reason) => lines.push(("  latest", format!("stays: {reason}"))),
+        _ => {}
+    }
+    lines
+}
+
+fn short(revision: &RevisionId) -> String {
+    let mark = if revision.is_dirty() { "-dirty" } else { "" };
+    format!("{}{mark}", revision.short())
+}
