@@ -6,19 +6,17 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, difference, hold_for_latest, maintenance, prune, push, release, releases,
-        rollback, settle_all, status,
+        Order, Server, backup_now, difference, drill_now, hold_for_latest, maintenance, prune,
+        push, release, releases, restore, restore_plan, rollback, settle_all, status,
     },
-    parse::env_file,
     process::Cancel,
     protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
     report::{Feed, Journal},
-    secret::{MINIMUM_LENGTH, Secret, SecretValue, looks_secret},
     server::{Layout, Lock, PushedFile, end_holders, holder, holds, interrupt_holder},
     settings::Policy,
 };
 
-use crate::answer::answered;
+use crate::{answer::answered, secrets::secrets};
 
 /// What a push may bring at most.
 const PUSHED_BYTES: u64 = 1 << 20;
@@ -57,6 +55,14 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
+        Request::Backup => ask.change(root(), backup_now),
+        Request::Drill(id) => {
+            ask.change(root(), move |cx, server| drill_now(cx, server, id.as_deref()))
+        }
+        Request::RestorePlan(id) => {
+            ask.change(root(), move |cx, server| restore_plan(cx, server, &id))
+        }
+        Request::Restore(id) => ask.change(root(), move |cx, server| restore(cx, server, &id)),
         Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
@@ -68,7 +74,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         }
         Request::Prune => ask.change(root(), prune),
         Request::Boot => ask.change(root(), settle_all),
-        // The app owns its log folder: root must not follow what the app puts there.
+        Request::Logs(query) => ask.logs(&query),
         other => Err(Error::usage(format!("this agent does not know `{other}` yet"))),
     }
 }
@@ -78,18 +84,18 @@ fn name(request: &Request) -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-fn root() -> Who {
+pub(crate) fn root() -> Who {
     "root".parse().unwrap_or_else(|_| unreachable!("it is a word"))
 }
 
-struct Ask<'a> {
-    site: &'a Site,
-    feed: &'a Feed,
+pub(crate) struct Ask<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) feed: &'a Feed,
     name: String,
 }
 
 impl Ask<'_> {
-    fn tell(&self, answer: &impl Serialize) -> ExitCode {
+    pub(crate) fn tell(&self, answer: &impl Serialize) -> ExitCode {
         self.feed.tell(&answered(answer));
         ExitCode::Success
     }
@@ -98,7 +104,7 @@ impl Ask<'_> {
         format!("{:013}-{}", self.site.world.now_ms(), std::process::id())
     }
 
-    fn server(&self, by: Who) -> Server {
+    pub(crate) fn server(&self, by: Who) -> Server {
         Server {
             layout: self.site.layout.clone(),
             policy: self.site.policy.clone(),
@@ -108,10 +114,10 @@ impl Ask<'_> {
         }
     }
 
-    fn pipeline(&self, cancel: &Cancel) -> Pipeline {
+    pub(crate) fn pipeline(&self, cancel: &Cancel) -> Pipeline {
         let site = self.site;
         Pipeline::new(&self.name, site.layout.folder(), site.world.clone())
-            .secrets(secrets(&site.layout))
+            .secrets(secrets(&site.layout, &site.policy))
             .cancel(cancel.clone())
             .adopt_orphans()
     }
@@ -242,8 +248,8 @@ impl Ask<'_> {
             return Ok(self.tell(&"nothing runs that could be cancelled"));
         };
         if by.is_some_and(|by| *by != running.by) {
-            let by = running.by;
-            return Ok(self.tell(&format!("nothing of yours runs: {by} asked for what does")));
+            let told = format!("nothing of yours runs: {} asked for what does", running.by);
+            return Ok(self.tell(&told));
         }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
@@ -295,16 +301,4 @@ fn wait_until(within: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Re
         left = left.saturating_sub(NAP);
     }
     Ok(true)
-}
-
-/// The values of `.env` that nobody may see, so that they are masked in all that the
-/// commands say. A file that cannot be read is the flow's to tell of.
-fn secrets(layout: &Layout) -> Vec<Secret> {
-    let Ok(bytes) = std::fs::read(layout.env_file()) else { return Vec::new() };
-    let Ok(file) = env_file::read(&bytes) else { return Vec::new() };
-    let entries = file.effective();
-    let hidden = entries
-        .iter()
-        .filter(|entry| looks_secret(entry.name()) && entry.value().len() >= MINIMUM_LENGTH);
-    hidden.map(|entry| Secret::given(entry.name(), SecretValue::new(entry.value()))).collect()
 }

@@ -125,6 +125,8 @@ pub enum Request {
     SitePush,
     /// `restore ID`: the database as it was in this backup.
     Restore(String),
+    /// `restore ID plan`: what that would overwrite.
+    RestorePlan(String),
     /// `drill [ID]`: restore a backup somewhere else and compare it.
     Drill(Option<String>),
     /// `unlock`: end whatever holds the lock.
@@ -155,6 +157,7 @@ impl Request {
             | Self::EnvPush
             | Self::SitePush
             | Self::Restore(_)
+            | Self::RestorePlan(_)
             | Self::Drill(_)
             | Self::Unlock
             | Self::Maintenance(_)
@@ -302,7 +305,10 @@ impl FromStr for Request {
                     _ => Self::SitePush,
                 }
             }
-            "restore" => Self::Restore(backup_id(words.next("a backup's id")?)?),
+            "restore" => {
+                let id = backup_id(words.next("a backup's id")?)?;
+                if words.flag("plan") { Self::RestorePlan(id) } else { Self::Restore(id) }
+            }
             "drill" if words.rest.is_empty() => Self::Drill(None),
             "drill" => Self::Drill(Some(backup_id(words.next("a backup's id")?)?)),
             "unlock" => Self::Unlock,
@@ -362,6 +368,7 @@ impl fmt::Display for Request {
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
             Self::Restore(id) => write!(f, "restore {id}"),
+            Self::RestorePlan(id) => write!(f, "restore {id} plan"),
             Self::Drill(None) => f.write_str("drill"),
             Self::Drill(Some(id)) => write!(f, "drill {id}"),
             Self::Unlock => f.write_str("unlock"),
@@ -405,6 +412,7 @@ mod tests {
             "env push".to_owned(),
             "site push".to_owned(),
             format!("restore {id}"),
+            format!("restore {id} plan"),
             "drill".to_owned(),
             format!("drill {id}"),
             "unlock".to_owned(),

@@ -3,6 +3,7 @@
 //!
 //! Nothing here decides what is done; that is for the flows of the agent.
 
+mod app_logs;
 mod files;
 mod layout;
 mod lock;
@@ -10,6 +11,7 @@ mod record;
 mod rights;
 mod slot_file;
 
+pub use app_logs::{LogFile, LogFolder, LogTail};
 pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
 pub use lock::{Lock, end_holders, holder, holds, interrupt_holder};

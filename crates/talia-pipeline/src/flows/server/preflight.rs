@@ -4,7 +4,6 @@ use crate::{
     context::Context,
     error::{Error, Result},
     parse::env_file,
-    protocol::BackupState,
     server::{Record, ServerFiles, refusals},
     settings::Listen,
     steps::{
@@ -12,6 +11,8 @@ use crate::{
         server::{Compose, ComposeConfig, EngineInfo, FreeDisk, ImageOffered, NginxSites},
     },
 };
+
+pub(super) use super::backup::backup_gate;
 
 use super::Server;
 
@@ -131,30 +132,4 @@ fn compose(
         Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
             .hint("leave it out, or allow it in the server's policy, [compose], which is root's")
     }))
-}
-
-/// The last backup that counts.
-pub(super) fn last_backup(_cx: &Context, _server: &Server) -> Result<Option<BackupState>> {
-    Ok(None)
-}
-
-/// What a backup proved.
-pub(super) struct Proven {
-    pub(super) id: String,
-    pub(super) schema_hash: Option<String>,
-}
-
-/// Refuses a release where there is a database: nothing here proves a backup yet.
-pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven>> {
-    let Some(name) = &server.policy.backup.database else {
-        cx.skip("the policy names no database, so there is no backup");
-        return Ok(None);
-    };
-    // A gate that lets everything through would be none.
-    Err(Error::refused(format!(
-        "a release needs a proven backup of `{name}`, and this agent makes none yet"
-    ))
-    .hint(
-        "where there is no database, set `database = \"none\"` in [backup] of the server's policy",
-    ))
 }

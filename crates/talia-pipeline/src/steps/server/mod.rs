@@ -2,6 +2,7 @@
 
 mod compose;
 mod container;
+mod database;
 mod disk;
 mod engine;
 mod files;
@@ -17,12 +18,13 @@ mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
 pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
+pub use database::ReadDatabase;
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
 pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waited};
 pub use image::{ImageOffered, ImagePull, ImageRemove};
-pub use logs::{FollowLogs, ReadLogs};
+pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
 pub use nginx::{NginxReload, NginxSites, NginxTest};
 pub use pause::Pause;

@@ -144,6 +144,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "private.rs",
             "report/console.rs",
             "runner/faults.rs",
+            "server/app_logs.rs",
             "server/lock.rs",
             "state.rs",
             "world.rs",
