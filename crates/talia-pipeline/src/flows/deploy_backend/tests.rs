@@ -1,3 +1,5 @@
+use serde::Serialize;
+
 use super::*;
 use crate::{
     Answer, CommandLine, Event, Fake, Pipeline, State, World,
@@ -64,7 +66,7 @@ fn outlook(scene: &Scene) -> Outlook {
     Outlook::new(state, Difference::default(), steps, String::new()).refused(scene.refused.clone())
 }
 
-fn told(answer: &impl serde::Serialize) -> Answer {
+fn told(answer: &impl Serialize) -> Answer {
     let answer = serde_json::to_value(answer).expect("JSON");
     Answer::new(0, format!("{}\n", Event::Answered { answer }.to_json()), "")
 }

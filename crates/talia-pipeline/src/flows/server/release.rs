@@ -56,6 +56,10 @@ pub fn release(cx: &Context, server: &Server, order: &Order) -> Result<Released>
     refuse_drift(cx, &files, order.accept_drift)?;
     if let Some(live) = is_live(cx, server, &seen, order, &files)? {
         cx.note(format!("{} is live already, from the same image and files", live.id));
+        if !files.drift.is_empty() {
+            // A kill may have come between the release and this.
+            cx.run(KeepPushed::new(&server.layout, &files))?;
+        }
         let (live, waits_for_latest) = (live.taken(), server.policy.moves_latest);
         return Ok(Released { live, before: None, unchanged: true, waits_for_latest });
     }
