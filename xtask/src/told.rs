@@ -167,3 +167,123 @@ fn short(revision: &RevisionId) -> String {
     let mark = if revision.is_dirty() { "-dirty" } else { "" };
     format!("{}{mark}", revision.short())
 }
+
+#[cfg(test)]
+mod tests {
+    use talia_pipeline::{
+        digest::Digest,
+        flows::publish::{Chosen, Registry},
+        steps::image::Builder,
+    };
+
+    use super::*;
+
+    const NEXT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const LIVE: &str = "89abcdef0123456789abcdef0123456789abcdef";
+
+    fn digest(digit: &str) -> Digest {
+        format!("sha256:{}", digit.repeat(64)).parse().unwrap()
+    }
+
+    fn taken(revision: &str, digest: &Digest) -> String {
+        let short = &revision[..12];
+        format!(
+            r#"{{"release":"20261124T051500Z-{short}","revision":"{revision}","digest":"{digest}",
+                "slot":"blue","at_ms":1795497300000,"by":"ana@laptop"}}"#
+        )
+    }
+
+    fn begun() -> Prospect {
+        let live = taken(LIVE, &digest("c"));
+        let outlook = format!(
+            r#"{{"state":{{"environment":"staging","at_ms":1795508100000,"live":{live},
+                  "served":{{"Ok":"{LIVE}"}},"slots":[],"free_bytes":12884901888,
+                  "drift":[".env is edited"]}},
+                "difference":{{"env_added":["NEW"],"env_removed":["OLD"],"env_changed":["KEY"],
+                  "compose_diff":"-a\n+b\u001b[2J\n"}},
+                "steps":null,"text":"","refused":["the disk is full"]}}"#
+        );
+        Prospect {
+            chosen: Chosen { revision: NEXT.parse().unwrap(), committed_at: String::new() },
+            registry: Registry {
+                repository: "r.example/a".into(),
+                client: Builder::Buildx,
+                config: None,
+                credential: None,
+            },
+            there: None,
+            outlook: Some(serde_json::from_str(&outlook).unwrap()),
+            commits: Some(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn what_a_deploy_would_change_is_told() {
+        assert_eq!(
+            prospect(&begun()),
+            format!(
+                "live        20261124T051500Z-89abcdef0123 by ana@laptop, 2026-11-24 05:15 UTC, 3 h ago\n            \
+                 {LIVE} {}\n\
+                 next        {NEXT} ⟨image digest⟩, to be built\n\
+                 commits     none\n\
+                 .env        +NEW -OLD ~KEY\n\
+                 compose     changes\n            -a\n            +b\n\
+                 containers  one is started in green, then that in blue is ended\n\
+                 free disk   12.0 GiB\n\
+                 backup      none that counts\n\
+                 lock        free\n\
+                 drift       .env is edited\n\
+                 refused     the disk is full\n",
+                digest("c")
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_live_already_changes_no_container() {
+        let mut same = begun();
+        same.chosen.revision = LIVE.parse().unwrap();
+        same.there = Some(digest("c"));
+        assert!(prospect(&same).contains("containers  none, where the live one is well"));
+        same.there = Some(digest("d"));
+        assert!(prospect(&same).contains("containers  one is started in green"));
+    }
+
+    #[test]
+    fn how_a_deploy_has_ended_is_told() {
+        let released = format!(
+            r#"{{"live":{},"before":{},"waits_for_latest":true}}"#,
+            taken(NEXT, &digest("a")),
+            taken(LIVE, &digest("c"))
+        );
+        let mut ended = Deployed {
+            revision: format!("{NEXT}-dirty").parse().unwrap(),
+            digest: digest("a"),
+            built: true,
+            released: Some(serde_json::from_str(&released).unwrap()),
+            latest: Latest::Moved,
+        };
+        let name = "staging".parse().unwrap();
+        assert_eq!(
+            deployed(&ended, &name, 23.42),
+            format!(
+                "\n0123456789ab-dirty is live on staging, 23.4 s\n  \
+                 release  20261124T051500Z-0123456789ab\n  \
+                 before   20261124T051500Z-89abcdef0123, image cccccccccccc\n  \
+                 image    {} (built and pushed)\n  \
+                 latest   names it now\n",
+                digest("a")
+            )
+        );
+        if let Some(released) = &mut ended.released {
+            released.unchanged = true;
+        }
+        assert_eq!(
+            deployed(&ended, &name, 1.0),
+            "\n0123456789ab-dirty was live on staging already, as 20261124T051500Z-0123456789ab: \
+             nothing to do; `latest` names it now, 1.0 s\n"
+        );
+        ended.released = None;
+        assert!(deployed(&ended, &name, 1.0).contains("nobody has looked whether it is well"));
+    }
+}

@@ -199,7 +199,7 @@ impl fmt::Display for Plan {
             for planned in observations {
                 // A program has said this: it must not move the cursor.
                 let answer = visible(planned.answer.as_deref().unwrap_or("no answer"));
-                let line = format!("  {}: {answer}", planned.label);
+                let line = format!("  {}: {answer}", hole::shown(&planned.label));
                 if !told.contains(&line) {
                     writeln!(f, "{line}")?;
                     told.push(line);
@@ -264,7 +264,7 @@ impl Tree<'_> {
     }
 
     fn step(&self, planned: &Planned, prefix: &str, indent: &str, out: &mut String) -> fmt::Result {
-        writeln!(out, "{indent}{} {prefix}{}", planned.id, planned.label)?;
+        writeln!(out, "{indent}{} {prefix}{}", planned.id, hole::shown(&planned.label))?;
         if let Some(command) = &planned.command {
             // A quoted newline would break the tree; the text stays one command.
             let mut lines = command.shortened(self.names);

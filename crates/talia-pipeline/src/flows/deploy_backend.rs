@@ -39,7 +39,6 @@ pub struct Deploy<'a> {
 
 /// What a deploy begins from. Nothing is changed to find it out.
 #[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
 pub struct Prospect {
     /// The commit that is meant.
     pub chosen: Chosen,
@@ -71,7 +70,6 @@ pub enum Latest {
 
 /// How a deploy has ended.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Deployed {
     /// The commit.
     pub revision: RevisionId,

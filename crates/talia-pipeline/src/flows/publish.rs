@@ -54,7 +54,6 @@ pub struct Publish<'a> {
 
 /// The commit that is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Chosen {
     /// Its hash, marked where the tree differs from it.
     pub revision: RevisionId,
@@ -64,7 +63,6 @@ pub struct Chosen {
 
 /// The way into the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Registry {
     /// Registry and name of the image, without a tag.
     pub repository: String,
