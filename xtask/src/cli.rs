@@ -38,12 +38,14 @@ fn run() -> Result<ExitCode> {
         Some(("cancel", matches)) => crate::cancel::run(matches, world),
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
+        Some(("deploy", matches)) => crate::deploy::run(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
         Some(("drill", matches)) => crate::backup::drill(matches, world),
         Some(("logs", matches)) => crate::logs::run(matches, world),
         Some(("maintenance", matches)) => crate::maintenance::run(matches, world),
         Some(("releases", matches)) => crate::releases::run(matches, world),
         Some(("restore", matches)) => crate::restore::run(matches, world),
+        Some(("rollback", matches)) => crate::rollback::run(matches, world),
         Some(("sandbox", matches)) => crate::sandbox::run(matches, world),
         Some(("selftest", matches)) => crate::selftest::run(matches, world),
         Some(("server", matches)) => crate::server::run(matches, world),
@@ -70,6 +72,8 @@ fn command() -> Command {
         .subcommand(crate::ci::command())
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
+        .subcommand(crate::deploy::command())
+        .subcommand(crate::rollback::command())
         .subcommand(crate::sandbox::command())
         .subcommand(crate::status::command())
         .subcommand(crate::releases::command())

@@ -41,7 +41,7 @@ pub(crate) struct Target {
     pub(crate) environment: Environment,
     pub(crate) remote: Remote,
     /// Keys and sockets of this run; gone with it.
-    _private: PrivateFolder,
+    pub(crate) private: PrivateFolder,
 }
 
 impl Target {
@@ -53,7 +53,7 @@ impl Target {
         let secret = |name: &str| secret(&session, name);
         let root = &session.root;
         let remote = Remote::new(&name, &environment, role, &private, root, secret)?;
-        Ok(Self { session, environment, remote, _private: private })
+        Ok(Self { session, environment, remote, private })
     }
 
     /// Asks what changes nothing, without telling of the way to the answer.

@@ -191,6 +191,11 @@ pub(crate) fn print_plan(matches: &ArgMatches, plan: &talia_pipeline::Plan) -> E
         Some("json") => console::print(&format!("{}\n", plan.to_json())),
         _ => console::print(&plan.to_string()),
     }
+    plan_code(plan)
+}
+
+/// The exit code of a plan: whether what it needs is there.
+pub(crate) fn plan_code(plan: &talia_pipeline::Plan) -> ExitCode {
     if plan.requirements().iter().any(|requirement| requirement.problem().is_some()) {
         return ExitCode::Preflight;
     }

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    hole,
+};
 
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -145,9 +148,14 @@ impl Since {
 }
 
 impl RevisionId {
+    /// The stand-in for a commit that only the server's answer tells.
+    pub fn planned() -> Self {
+        Self(hole::named("revision"))
+    }
+
     /// The first twelve digits, for people.
     pub fn short(&self) -> &str {
-        &self.0[..12]
+        self.0.get(..12).unwrap_or(&self.0)
     }
 
     /// The same, marked as a tree that differs from its commit.
@@ -180,6 +188,11 @@ impl ReleaseId {
     /// ```
     pub fn new(now_ms: u64, revision: &RevisionId) -> Self {
         Self(format!("{}-{}", compact_time(now_ms), revision.short()))
+    }
+
+    /// The stand-in for an id that only the server's answer tells.
+    pub fn planned() -> Self {
+        Self(hole::named("release id"))
     }
 }
 

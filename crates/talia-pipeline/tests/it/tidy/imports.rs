@@ -23,7 +23,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
-    ("protocol", &["digest", "error"]),
+    ("protocol", &["digest", "error", "hole"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
     ("xshell_compat", &["command_line", "error"]),
