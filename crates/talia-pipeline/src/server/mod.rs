@@ -3,6 +3,7 @@
 //!
 //! Nothing here decides what is done; that is for the flows of the agent.
 
+mod compose_env;
 mod files;
 mod layout;
 mod lock;
@@ -10,9 +11,10 @@ mod record;
 mod rights;
 mod slot_file;
 
+pub use compose_env::compose_env;
 pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
 pub use lock::{Lock, end_holders, holder, interrupt_holder};
 pub use record::{Fate, Record, Records};
-pub use rights::refusals;
+pub use rights::{Judge, Reading};
 pub use slot_file::slot_file;

@@ -1,6 +1,7 @@
 //! What an agent does on its server. Every one of these is an ordinary flow: a plan is
 //! the same function recorded.
 
+mod compose_check;
 mod files;
 mod host;
 mod logs;

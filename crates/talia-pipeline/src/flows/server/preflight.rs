@@ -5,12 +5,12 @@ use crate::{
     error::{Error, Result},
     parse::env_file,
     protocol::BackupState,
-    server::{Record, ServerFiles, refusals},
+    server::{Record, ServerFiles},
     settings::Listen,
-    steps::server::{Compose, ComposeConfig, EngineInfo, FreeDisk, NginxSites},
+    steps::server::{EngineInfo, FreeDisk, NginxSites},
 };
 
-use super::Server;
+use super::{Server, compose_check::compose_refusal};
 
 /// The least that must be free for an image's layers, and for a release's files.
 const IMAGE_BYTES: u64 = 1 << 30;
@@ -74,11 +74,12 @@ pub(super) fn preflight(
         let path = server.layout.env_file();
         wrong.push(Error::usage(format!("{path}: {error}")));
     }
-    wrong.extend(compose(cx, server, record, files)?);
+    wrong.extend(compose_refusal(cx, server, record, files)?);
     if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
 }
 
-/// Whether Nginx sends this host's requests straight to the live link.
+/// Whether Nginx sends this host's requests straight to the live link, over TLS, and
+/// nowhere else.
 fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
     if server.policy.listen == Listen::Port {
         return Ok(None);
@@ -93,36 +94,21 @@ fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
                 .hint("push one: `cargo xtask server site push`"),
         ));
     }
-    if !own.iter().any(|site| site.proxies_directly_to(socket.as_str())) {
+    let elsewhere: Vec<&str> =
+        own.iter().flat_map(|site| site.proxies_elsewhere(socket.as_str())).collect();
+    if !elsewhere.is_empty() {
         return Ok(Some(
-            Error::preflight(format!("Nginx does not send {host} to {socket}"))
-                .hint(format!("`proxy_pass http://unix:{socket}:;`, without an `upstream` block, which would keep old connections")),
+            Error::preflight(format!("Nginx sends {host} to {} as well", elsewhere.join(", ")))
+                .hint(format!("every `proxy_pass` of that host is `http://unix:{socket}:`, without an `upstream` block, which would keep old connections")),
+        ));
+    }
+    if !own.iter().any(|site| site.has_tls() && site.proxies_directly_to(socket.as_str())) {
+        return Ok(Some(
+            Error::preflight(format!("Nginx does not send {host} to {socket} over TLS"))
+                .hint(format!("in the `server` block that has `listen 443 ssl`: `proxy_pass http://unix:{socket}:;`")),
         ));
     }
     Ok(None)
-}
-
-/// What the compose file asks of the host, against the policy.
-fn compose(
-    cx: &Context,
-    server: &Server,
-    record: &Record,
-    files: &ServerFiles,
-) -> Result<Option<Error>> {
-    let folder = match &record.of {
-        Some(of) => server.layout.release(of),
-        None => server.layout.folder().to_owned(),
-    };
-    let mut project = Compose::new(server.project(record.slot), folder);
-    if files.extra.is_some() {
-        project = project.with(crate::server::PushedFile::Override.name());
-    }
-    let services = cx.observe(ComposeConfig::new(project))?;
-    let refused = refusals(&services, &server.policy);
-    Ok((!refused.is_empty()).then(|| {
-        Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
-            .hint("leave it out, or allow it in the server's policy, [compose], which is root's")
-    }))
 }
 
 /// The last backup that counts.
