@@ -98,6 +98,7 @@ fn policy(environment: &EnvironmentName) -> Result<Policy> {
             "{path} does not say `environment = \"{environment}\"`"
         )));
     }
+    refuse_shared(environment, &policy, &policies(Layout::POLICIES.into())?)?;
     Ok(policy)
 }
 

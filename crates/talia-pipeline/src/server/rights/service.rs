@@ -163,7 +163,6 @@ impl Judge<'_> {
     fn released_port(&self, port: &Value) -> Option<String> {
         let published = told(port.get("published").unwrap_or(&Value::Null));
         let is_own = self.policy.listen == Listen::Port
-            && self.reading == Reading::AsUsed
             && self.policy.ports.iter().any(|own| own.to_string() == published);
         let fault = || format!("publishes {}: it is reached through Nginx alone", shown_port(port));
         if is_own { self.port(port) } else { Some(fault()) }
@@ -238,19 +237,16 @@ impl Judge<'_> {
         (!is_right).then(|| format!("logs through {}", told(driver)))
     }
 
-    /// A slot's containers are known by these.
+    /// A slot's containers are known by these, which its own file says.
     fn labels(&self, labels: &Value, is_released: bool) -> Option<String> {
-        if is_released && self.reading == Reading::AsUsed {
-            // Its slot's file says them.
-            return None;
-        }
         let mut names = labels
             .as_object()
             .into_iter()
             .flat_map(Map::keys)
             .map(String::as_str)
             .chain(list(labels).filter_map(Value::as_str));
-        names.find(|name| name.starts_with("talia.")).map(|name| format!("has the label `{name}`"))
+        let own = names.find(|name| !is_released && name.starts_with("talia."))?;
+        Some(format!("has the label `{own}`"))
     }
 
     fn texts<'v>(&self, value: &'v Value) -> impl Iterator<Item = String> + use<'_, 'v> {

@@ -179,7 +179,6 @@ fn what_may_become_anything_is_left_for_when_it_is_known() {
         r#"{"volumes":[{"type":"bind","source":"./data","target":"/a"}]}"#,
         r#"{"volumes":[{"type":"bind","source":"~/data","target":"/a"}]}"#,
         r#"{"runtime":"${R}"}"#,
-        r#"{"labels":{"talia.slot":"green"}}"#,
         r#"{"ports":["${P}:80"]}"#,
     ] {
         assert_eq!(written(bad).len(), 1, "{bad}: {:?}", written(bad));
