@@ -1,7 +1,7 @@
 //! How an agent says how a request has ended.
 
 use serde::Serialize;
-use talia_pipeline::{Error, Event, ExitCode, Failure};
+use talia_pipeline::{Error, Event, Failure};
 
 /// A request's answer.
 pub(crate) fn answered(answer: &impl Serialize) -> Event {
@@ -20,9 +20,4 @@ pub(crate) fn refused(request: &str, error: &Error) -> Event {
         allowed: Vec::new(),
         not_run: Vec::new(),
     }
-}
-
-/// The exit code of an error, or of success.
-pub(crate) fn code<T>(result: &Result<T, Error>) -> ExitCode {
-    result.as_ref().err().map_or(ExitCode::Success, Error::exit_code)
 }

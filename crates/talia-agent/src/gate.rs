@@ -7,13 +7,13 @@ use talia_pipeline::{
     Error, ExitCode, Result, World,
     protocol::{EnvironmentName, Request, Role, Version},
     report::Feed,
-    server::Layout,
+    server::{Layout, policies, refuse_shared},
     settings::Policy,
     signals,
 };
 
 use crate::{
-    answer::{code, refused},
+    answer::refused,
     serve::{Site, serve},
 };
 
@@ -42,10 +42,10 @@ pub(crate) fn main() -> ExitCode {
         return ExitCode::Success;
     }
     let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed));
-    let code = code(&result);
-    if let Err(error) = &result {
-        feed.tell(&refused("request", error));
-    }
+    let code = result.unwrap_or_else(|error| {
+        feed.tell(&refused("request", &error));
+        error.exit_code()
+    });
     feed.finish(FLUSH);
     code
 }
@@ -76,12 +76,14 @@ fn asked(words: &[&str]) -> Result<(Asked, World)> {
     Ok((asked, world.cleared()))
 }
 
-fn answer(asked: Asked, world: World, feed: &Feed) -> Result<()> {
+fn answer(asked: Asked, world: World, feed: &Feed) -> Result<ExitCode> {
     let request: Request = asked.request.parse()?;
     request.allowed_to(asked.role)?;
     let policy = policy(&asked.environment)?;
+    #[cfg(feature = "fault-injection")]
+    faults(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
-    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen()? };
+    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen_gently()? };
     serve(&site, request, feed)
 }
 
@@ -100,6 +102,15 @@ fn policy(environment: &EnvironmentName) -> Result<Policy> {
     }
     refuse_shared(environment, &policy, &policies(Layout::POLICIES.into())?)?;
     Ok(policy)
+}
+
+/// What is to go wrong, as root has written it for a test.
+#[cfg(feature = "fault-injection")]
+fn faults(environment: &EnvironmentName) -> Result<()> {
+    let path = Layout::policy(environment).with_extension("faults");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    only_roots(&path)?;
+    talia_pipeline::runner::faults::order(&text)
 }
 
 /// Refuses a file that, or a folder above it that, anybody but root may change.

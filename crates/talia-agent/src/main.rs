@@ -8,6 +8,8 @@
 
 mod answer;
 mod gate;
+mod logs;
+mod secrets;
 mod serve;
 
 use std::process::ExitCode;

@@ -4,28 +4,27 @@ use std::{io::Read as _, time::Duration};
 
 use serde::Serialize;
 use talia_pipeline::{
-    Context, Error, Finished, Pipeline, Result, State, World,
+    Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, difference, hold_for_latest, maintenance, prune, push, release, releases,
-        rollback, settle_all, status,
+        Order, Server, backup_now, difference, drill_now, hold_for_latest, maintenance, prune,
+        push, release, releases, restore, restore_plan, rollback, settle_all, status,
     },
-    parse::env_file,
     process::Cancel,
-    protocol::{Hello, LockHolder, Outlook, Request, Role, Version, Who},
+    protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
     report::{Feed, Journal},
-    secret::{MINIMUM_LENGTH, Secret, SecretValue, looks_secret},
-    server::{Layout, Lock, PushedFile, end_holders, holder, interrupt_holder},
+    server::{Layout, Lock, PushedFile, end_holders, holder, holds, interrupt_holder},
     settings::Policy,
 };
 
-use crate::answer::answered;
+use crate::{answer::answered, secrets::secrets};
 
 /// What a push may bring at most.
 const PUSHED_BYTES: u64 = 1 << 20;
 /// How long the one that is asked to end is waited for.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
-/// What the holder does while a client moves `latest`.
-const WAITS: &str = "wait until `latest` is moved";
+/// How long an agent that has answered may take to end.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+const NAP: Duration = Duration::from_millis(50);
 
 /// One environment on this server, as it is asked.
 pub(crate) struct Site {
@@ -36,8 +35,9 @@ pub(crate) struct Site {
     pub(crate) signals: Cancel,
 }
 
-/// Answers a request.
-pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
+/// Answers a request. An error is one that nobody has told of yet: what goes wrong in a
+/// run is told by the run.
+pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCode> {
     let ask = Ask { site, feed, name: name(&request) };
     match request {
         Request::Hello(version) => ask.hello(version),
@@ -50,19 +50,21 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
         }
         Request::Release { digest, revision, after, by, accept_drift } => {
             let order = Order { digest, revision, after: Some(after), accept_drift };
-            ask.change(by, move |cx, server| {
-                let released = release(cx, server, &order)?;
-                if released.waits_for_latest {
-                    hold_for_latest(cx)?;
-                }
-                Ok(released)
-            })
+            ask.release(by, &order)
         }
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
+        Request::Backup => ask.change(root(), backup_now),
+        Request::Drill(id) => {
+            ask.change(root(), move |cx, server| drill_now(cx, server, id.as_deref()))
+        }
+        Request::RestorePlan(id) => {
+            ask.change(root(), move |cx, server| restore_plan(cx, server, &id))
+        }
+        Request::Restore(id) => ask.change(root(), move |cx, server| restore(cx, server, &id)),
         Request::Cancel => ask.cancel(),
-        Request::LatestMoved => ask.latest_moved(),
+        Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
@@ -72,7 +74,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<()> {
         }
         Request::Prune => ask.change(root(), prune),
         Request::Boot => ask.change(root(), settle_all),
-        // The app owns its log folder: root must not follow what the app puts there.
+        Request::Logs(query) => ask.logs(&query),
         other => Err(Error::usage(format!("this agent does not know `{other}` yet"))),
     }
 }
@@ -82,26 +84,27 @@ fn name(request: &Request) -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-fn root() -> Who {
+pub(crate) fn root() -> Who {
     "root".parse().unwrap_or_else(|_| unreachable!("it is a word"))
 }
 
-struct Ask<'a> {
-    site: &'a Site,
-    feed: &'a Feed,
+pub(crate) struct Ask<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) feed: &'a Feed,
     name: String,
 }
 
 impl Ask<'_> {
-    fn tell(&self, answer: &impl Serialize) {
+    pub(crate) fn tell(&self, answer: &impl Serialize) -> ExitCode {
         self.feed.tell(&answered(answer));
+        ExitCode::Success
     }
 
     fn run_id(&self) -> String {
         format!("{:013}-{}", self.site.world.now_ms(), std::process::id())
     }
 
-    fn server(&self, by: Who) -> Server {
+    pub(crate) fn server(&self, by: Who) -> Server {
         Server {
             layout: self.site.layout.clone(),
             policy: self.site.policy.clone(),
@@ -111,18 +114,18 @@ impl Ask<'_> {
         }
     }
 
-    fn pipeline(&self, cancel: &Cancel) -> Pipeline {
+    pub(crate) fn pipeline(&self, cancel: &Cancel) -> Pipeline {
         let site = self.site;
         Pipeline::new(&self.name, site.layout.folder(), site.world.clone())
-            .secrets(secrets(&site.layout))
+            .secrets(secrets(&site.layout, &site.policy))
             .cancel(cancel.clone())
             .adopt_orphans()
     }
 
-    fn hello(&self, version: Version) -> Result<()> {
-        self.tell(&Hello::new(self.site.layout.environment(), self.site.role));
+    fn hello(&self, version: Version) -> Result<ExitCode> {
+        let told = self.tell(&Hello::new(self.site.layout.environment(), self.site.role));
         if Version::own().understands(version) {
-            return Ok(());
+            return Ok(told);
         }
         Err(Error::usage(format!(
             "this server's agent is {}, the client is {version}: they do not understand each other",
@@ -136,14 +139,14 @@ impl Ask<'_> {
         &self,
         cancel: &Cancel,
         flow: impl Fn(&Context, &Server) -> Result<T>,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
         let server = self.server(root());
         let mut pipeline = self.pipeline(cancel).report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
         self.end(finished)
     }
 
-    fn plan(&self, order: &Order) -> Result<()> {
+    fn plan(&self, order: &Order) -> Result<ExitCode> {
         let server = self.server(root());
         let mut refused = Vec::new();
         let pipeline = self.pipeline(&self.site.signals);
@@ -160,8 +163,22 @@ impl Ask<'_> {
         let mut pipeline = self.pipeline(&self.site.signals);
         let finished = pipeline.run(|cx| difference(cx, &server));
         let (state, difference) = finished.result?;
-        self.tell(&Outlook::new(state, difference, steps, text).refused(refused));
-        Ok(())
+        Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
+    }
+
+    /// A release, and the lock left behind while the client moves `latest`.
+    fn release(&self, by: Who, order: &Order) -> Result<ExitCode> {
+        self.change_then(
+            by,
+            |cx, server| {
+                let released = release(cx, server, order)?;
+                if released.waits_for_latest {
+                    hold_for_latest(cx)?;
+                }
+                Ok(released)
+            },
+            |released| released.waits_for_latest.then(|| waits(&released.live.release)),
+        )
     }
 
     /// A request that changes something: under the lock, told in the journal first.
@@ -169,7 +186,17 @@ impl Ask<'_> {
         &self,
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
-    ) -> Result<()> {
+    ) -> Result<ExitCode> {
+        self.change_then(by, flow, |_| None)
+    }
+
+    /// As [`Ask::change`]; `stays` says what the lock is held for after it.
+    fn change_then<T: Serialize + Send>(
+        &self,
+        by: Who,
+        flow: impl Fn(&Context, &Server) -> Result<T>,
+        stays: impl Fn(&T) -> Option<String>,
+    ) -> Result<ExitCode> {
         let server = self.server(by);
         let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, &self.name))?;
         let journal = Journal::open(&self.site.layout.journal())?;
@@ -179,8 +206,8 @@ impl Ask<'_> {
             .report(journal)
             .report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
-        if finished.result.is_ok() {
-            lock.relabel(&self.holder(&server, WAITS))?;
+        if let Some(doing) = finished.result.as_ref().ok().and_then(stays) {
+            lock.relabel(&self.holder(&server, &doing))?;
         }
         self.end(finished)
     }
@@ -196,12 +223,14 @@ impl Ask<'_> {
     }
 
     /// Tells the answer. What went wrong was told with the run's end.
-    fn end<T: Serialize>(&self, finished: Finished<T>) -> Result<()> {
-        self.tell(&finished.result?);
-        Ok(())
+    fn end<T: Serialize>(&self, finished: Finished<T>) -> Result<ExitCode> {
+        match finished.result {
+            Ok(answer) => Ok(self.tell(&answer)),
+            Err(_) => Ok(finished.exit_code),
+        }
     }
 
-    fn push(&self, file: PushedFile) -> Result<()> {
+    fn push(&self, file: PushedFile) -> Result<ExitCode> {
         let mut content = Vec::new();
         std::io::stdin()
             .take(PUSHED_BYTES + 1)
@@ -213,51 +242,59 @@ impl Ask<'_> {
         self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<()> {
+    fn cancel(&self) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
-        if !interrupt_holder(&lock)? {
-            self.tell(&"nothing runs that could be cancelled");
-            return Ok(());
+        let Some(running) = holder(&lock)? else {
+            return Ok(self.tell(&"nothing runs that could be cancelled"));
+        };
+        if !["release", "rollback"].contains(&running.doing.as_str()) {
+            return Err(Error::refused(format!("{} is not cancelled", running.doing))
+                .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
-        const NAP: Duration = Duration::from_millis(50);
-        let mut left = CANCELLED_WITHIN;
-        while holder(&lock)?.is_some() {
-            if left.is_zero() {
-                return Err(Error::step("it was asked to end, and still works").hint(
-                    "one that has switched already is finished; look at `cargo xtask status`",
-                ));
+        interrupt_holder(&lock, &running)?;
+        let ended = wait_until(CANCELLED_WITHIN, || {
+            Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
+        })?;
+        if !ended {
+            return Err(Error::step("it was asked to end, and still works")
+                .hint("one that has switched already is finished; look at `cargo xtask status`"));
+        }
+        Ok(self.tell(&"cancelled"))
+    }
+
+    fn latest_moved(&self, release: &ReleaseId) -> Result<ExitCode> {
+        let lock = self.site.layout.lock();
+        let waits = |now: &LockHolder| now.doing == waits(release);
+        if let Some(waiting) = holder(&lock)?.filter(waits) {
+            // The agent that left the lock behind has its own end to tell first.
+            wait_until(ENDED_WITHIN, || Ok(!holds(&lock, waiting.pid)))?;
+            if holder(&lock)?.as_ref().is_some_and(waits) {
+                end_holders(&lock)?;
             }
-            std::thread::sleep(NAP);
-            left = left.saturating_sub(NAP);
         }
-        self.tell(&"cancelled");
-        Ok(())
+        Ok(self.tell(&"the lock is free"))
     }
 
-    fn latest_moved(&self) -> Result<()> {
-        let lock = self.site.layout.lock();
-        if holder(&lock)?.is_some_and(|holder| holder.doing == WAITS) {
-            end_holders(&lock)?;
-        }
-        self.tell(&"the lock is free");
-        Ok(())
-    }
-
-    fn unlock(&self) -> Result<()> {
+    fn unlock(&self) -> Result<ExitCode> {
         let ended = end_holders(&self.site.layout.lock())?;
-        self.tell(&ended);
-        Ok(())
+        Ok(self.tell(&ended))
     }
 }
 
-/// The values of `.env` that nobody may see, so that they are masked in all that the
-/// commands say. A file that cannot be read is the flow's to tell of.
-fn secrets(layout: &Layout) -> Vec<Secret> {
-    let Ok(bytes) = std::fs::read(layout.env_file()) else { return Vec::new() };
-    let Ok(file) = env_file::read(&bytes) else { return Vec::new() };
-    let entries = file.effective();
-    let hidden = entries
-        .iter()
-        .filter(|entry| looks_secret(entry.name()) && entry.value().len() >= MINIMUM_LENGTH);
-    hidden.map(|entry| Secret::given(entry.name(), SecretValue::new(entry.value()))).collect()
+/// What is done while a client moves `latest` to this release.
+fn waits(release: &ReleaseId) -> String {
+    format!("wait until `latest` is moved to {release}")
+}
+
+/// Whether it comes true within this time.
+fn wait_until(within: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Result<bool> {
+    let mut left = within;
+    while !is_true()? {
+        if left.is_zero() {
+            return Ok(false);
+        }
+        std::thread::sleep(NAP);
+        left = left.saturating_sub(NAP);
+    }
+    Ok(true)
 }

@@ -47,6 +47,11 @@ impl Digest {
         Self(hole::named("image digest"))
     }
 
+    /// Whether it is that stand-in.
+    pub fn is_planned(&self) -> bool {
+        hole::is_in(&self.0)
+    }
+
     /// All of it.
     pub fn as_str(&self) -> &str {
         &self.0

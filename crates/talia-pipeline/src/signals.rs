@@ -19,17 +19,36 @@ use crate::{
 /// # Errors
 /// When the handlers cannot be installed.
 pub fn listen() -> Result<Cancel> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+    on_signals([SIGINT, SIGTERM, SIGHUP], |_, cancel| {
+        if cancel.is_cancelled() {
+            cancel.kill();
+        } else {
+            cancel.interrupt();
+        }
+    })
+}
+
+/// As [`listen`], for what has to put things right before it ends: however often it
+/// is asked, nothing is killed, and a caller that hangs up ends nothing.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn listen_gently() -> Result<Cancel> {
+    on_signals([SIGINT, SIGTERM, SIGHUP], |signal, cancel| {
+        if signal != SIGHUP && !cancel.is_cancelled() {
+            cancel.interrupt();
+        }
+    })
+}
+
+fn on_signals(signals: [i32; 3], heard: impl Fn(i32, &Cancel) + Send + 'static) -> Result<Cancel> {
+    let mut signals = Signals::new(signals)
         .map_err(|cause| Error::step("signals cannot be handled").caused_by(cause))?;
     let cancel = Cancel::new();
-    let heard = cancel.clone();
+    let told = cancel.clone();
     thread::spawn(move || {
-        for _ in signals.forever() {
-            if heard.is_cancelled() {
-                heard.kill();
-            } else {
-                heard.interrupt();
-            }
+        for signal in signals.forever() {
+            heard(signal, &told);
         }
     });
     Ok(cancel)

@@ -205,7 +205,7 @@ fn server(
             let Some(bin) = bin.cloned().or_else(beside) else {
                 let wanted = record.contents.server;
                 return Err(Error::preflight(format!(
-                    "there is no PostgreSQL server here that takes a dump of {wanted}"
+                    "there is no server here that takes a dump of PostgreSQL {wanted}"
                 ))
                 .hint("`apt-get install postgresql`, or name a scratch server in the settings"));
             };

@@ -7,8 +7,8 @@ use crate::{
     error::{Error, Result},
     parse::database_url::Database,
     steps::backup::{
-        BackupId, BackupPlace, BackupRecord, CheckBackup, Contents, CountRows, ExtensionsThere,
-        ListArchive, MakePlace, PgRestore, Restored, compatible,
+        BackupId, BackupPlace, BackupRecord, CheckBackup, Contents, CountRows, EndSessions,
+        ExtensionsThere, ListArchive, MakePlace, PgRestore, Restored, compatible,
     },
 };
 
@@ -108,8 +108,13 @@ pub fn restore_outlook(
 /// fails, nothing is changed. Tables that are not in the backup stay; extensions that
 /// are there stay too.
 ///
+/// Sessions of others in the database are ended before and after: no open transaction
+/// is waited for, and no connection goes on with what it knew of the old tables. Those
+/// of users whose rights this one lacks stay.
+///
 /// Whoever calls it has asked (see [`restore_outlook`]), holds the environment's lock,
-/// and has stopped the app: its open transactions would be waited for.
+/// and lets the app do as little as possible: where it writes meanwhile, the restore
+/// may have to be made again.
 ///
 /// ```no_run
 /// use talia_pipeline::{
@@ -156,9 +161,13 @@ pub fn restore(
             if let Some(timeout) = order.limit() {
                 step = step.timeout(timeout);
             }
+            if cx.run(EndSessions::new(&connection))?.others > 0 {
+                cx.note("sessions of other users stay: what they have open is waited for");
+            }
             if let Restored::Broken(reason) = cx.run(step)? {
                 return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
             }
+            cx.run(EndSessions::new(&connection))?;
             cx.run(count(CountRows::new(&connection), order))
         });
         let now = restored.map_err(|error| match error.hint_text() {

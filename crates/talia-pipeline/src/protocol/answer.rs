@@ -64,7 +64,7 @@ pub struct SlotState {
     pub revision: Option<RevisionId>,
 }
 
-/// The last backup that counts.
+/// A backup that counts; the answer to `backup`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupState {
     /// Its id.
@@ -207,4 +207,47 @@ pub struct Released {
     /// Whether the agent holds the lock until `latest` is moved.
     #[serde(default)]
     pub waits_for_latest: bool,
+}
+
+/// To `drill`: a backup was restored somewhere else, and all of it was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Drilled {
+    /// The backup.
+    pub backup: BackupState,
+    /// How many tables were compared.
+    pub tables: u64,
+    /// How many rows they have.
+    pub rows: u64,
+    /// What could not be tried, because the scratch server lacks an extension.
+    #[serde(default)]
+    pub not_drilled: Vec<String>,
+}
+
+/// To `restore ID plan`: what a restore would overwrite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestorePlan {
+    /// The database, as people read it: `app at db.example:5432`.
+    pub database: String,
+    /// The backup.
+    pub backup: BackupState,
+    /// What differs, for a person to say yes to.
+    pub text: String,
+}
+
+/// To `restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The database that was overwritten.
+    pub database: String,
+    /// The backup that it is now.
+    pub backup: BackupState,
+    /// The backup of what was there before.
+    pub before: BackupState,
+    /// Where it is not as in the backup: a newer table that stays, something that
+    /// wrote meanwhile.
+    #[serde(default)]
+    pub differences: Vec<String>,
 }

@@ -14,9 +14,11 @@ mod version;
 mod word;
 
 pub use answer::{
-    BackupState, Difference, Hello, LockHolder, Outlook, Released, ServerState, SlotState, Taken,
+    BackupState, Difference, Drilled, Hello, LockHolder, Outlook, Released, RestorePlan, Restored,
+    ServerState, SlotState, Taken,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;
 pub use version::Version;
+pub(crate) use word::compact_time;
 pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};

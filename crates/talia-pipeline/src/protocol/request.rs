@@ -114,8 +114,8 @@ pub enum Request {
     Backup,
     /// `cancel`: end the release that is running, unless it has switched.
     Cancel,
-    /// `latest moved`: the registry's `latest` is moved, the lock may go.
-    LatestMoved,
+    /// `latest moved ID`: the registry's `latest` names this release, the lock may go.
+    LatestMoved(ReleaseId),
     /// `compose push`: a new compose file, on standard input.
     ComposePush,
     /// `env push`: a new `.env`, on standard input.
@@ -124,6 +124,8 @@ pub enum Request {
     SitePush,
     /// `restore ID`: the database as it was in this backup.
     Restore(String),
+    /// `restore ID plan`: what that would overwrite.
+    RestorePlan(String),
     /// `drill [ID]`: restore a backup somewhere else and compare it.
     Drill(Option<String>),
     /// `unlock`: end whatever holds the lock.
@@ -149,11 +151,12 @@ impl Request {
             | Self::Rollback { .. }
             | Self::Backup
             | Self::Cancel
-            | Self::LatestMoved => Role::Deploy,
+            | Self::LatestMoved(_) => Role::Deploy,
             Self::ComposePush
             | Self::EnvPush
             | Self::SitePush
             | Self::Restore(_)
+            | Self::RestorePlan(_)
             | Self::Drill(_)
             | Self::Unlock
             | Self::Maintenance(_)
@@ -291,7 +294,7 @@ impl FromStr for Request {
             "cancel" => Self::Cancel,
             "latest" => {
                 words.keyword("moved")?;
-                Self::LatestMoved
+                Self::LatestMoved(words.parse("a release's id")?)
             }
             "compose" | "env" | "site" => {
                 words.keyword("push")?;
@@ -301,7 +304,10 @@ impl FromStr for Request {
                     _ => Self::SitePush,
                 }
             }
-            "restore" => Self::Restore(backup_id(words.next("a backup's id")?)?),
+            "restore" => {
+                let id = backup_id(words.next("a backup's id")?)?;
+                if words.flag("plan") { Self::RestorePlan(id) } else { Self::Restore(id) }
+            }
             "drill" if words.rest.is_empty() => Self::Drill(None),
             "drill" => Self::Drill(Some(backup_id(words.next("a backup's id")?)?)),
             "unlock" => Self::Unlock,
@@ -355,11 +361,12 @@ impl fmt::Display for Request {
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel => f.write_str("cancel"),
-            Self::LatestMoved => f.write_str("latest moved"),
+            Self::LatestMoved(id) => write!(f, "latest moved {id}"),
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
             Self::Restore(id) => write!(f, "restore {id}"),
+            Self::RestorePlan(id) => write!(f, "restore {id} plan"),
             Self::Drill(None) => f.write_str("drill"),
             Self::Drill(Some(id)) => write!(f, "drill {id}"),
             Self::Unlock => f.write_str("unlock"),
@@ -397,11 +404,12 @@ mod tests {
             format!("rollback {id} by ana accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
-            "latest moved".to_owned(),
+            format!("latest moved {id}"),
             "compose push".to_owned(),
             "env push".to_owned(),
             "site push".to_owned(),
             format!("restore {id}"),
+            format!("restore {id} plan"),
             "drill".to_owned(),
             format!("drill {id}"),
             "unlock".to_owned(),

@@ -185,7 +185,7 @@ impl ReleaseId {
 }
 
 /// `20261124T081500Z`: UTC, so that ids sort by time wherever they are read.
-fn compact_time(now_ms: u64) -> String {
+pub(crate) fn compact_time(now_ms: u64) -> String {
     let (days, seconds) = (now_ms / 86_400_000, now_ms / 1000 % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

@@ -106,6 +106,11 @@ impl Feed {
         self.shared.push(event);
     }
 
+    /// Whether nobody reads any more, as far as writing has shown it.
+    pub fn is_gone(&self) -> bool {
+        self.shared.lock().done
+    }
+
     /// Waits until all is written, but no longer than this: a client that has stopped
     /// reading is not waited for.
     pub fn finish(mut self, at_most: Duration) {
@@ -204,6 +209,9 @@ mod tests {
             move || gone.store(true, Ordering::SeqCst)
         });
         (0..10_000).for_each(|number| feed.tell(&note(number)));
+        while !feed.is_gone() {
+            thread::yield_now();
+        }
         feed.finish(Duration::from_secs(10));
         assert!(gone.load(Ordering::SeqCst));
     }

@@ -14,10 +14,10 @@ use crate::{
     plan::{Node, Planned},
     preflight::is_looked_up_at_its_start,
     process::Cancel,
-    step::{Action, Step, Summary, Try, Verdict},
+    step::{Action, Step, Summary},
 };
 
-use super::{Runner, Shell, slots::Slots};
+use super::{Runner, Shell, fake::answer_by, slots::Slots};
 
 /// The least time between two events about one unfinished line.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
@@ -217,6 +217,11 @@ impl Core {
             .insert(id.to_owned(), Running { label: label.to_owned(), last_line: String::new() });
         self.emit(Event::StepStarted { id: id.to_owned(), label: label.to_owned(), work });
         let missing = action.command_line().and_then(|line| self.missing_for(line));
+        #[cfg(feature = "fault-injection")]
+        let boundary = match super::faults::before(label) {
+            Ok(boundary) => boundary,
+            Err(error) => return self.finish_step(id, label, step, Err(error), started),
+        };
         let result = match (missing, action) {
             (Some(reason), _) => Err(Error::preflight(reason)),
             (None, Action::Work { work, .. }) => work(),
@@ -241,6 +246,8 @@ impl Core {
             }
         };
         let result = result.map_err(|error| error.in_step(label));
+        #[cfg(feature = "fault-injection")]
+        let result = result.and_then(|output| boundary.after().map(|()| output));
         self.finish_step(id, label, step, result, started)
     }
 
@@ -353,27 +360,6 @@ impl Core {
         let timed_out = self.timed_out.lock().unwrap_or_else(PoisonError::into_inner);
         let message = timed_out.as_ref()?;
         Some(Error::step(message).hint("give it more with `--timeout SECONDS`"))
-    }
-}
-
-/// What a fake runner makes of a step.
-pub(super) fn answer_by<S: Step>(fake: &super::Fake, step: &S) -> Result<S::Output> {
-    match step.action() {
-        Action::Work { .. } => Ok(step.assume()),
-        Action::Poll { line, mut judge, .. } => {
-            match judge(&Try::new(&fake.answer(&line), true))? {
-                Verdict::Done(output) => Ok(output),
-                Verdict::Again(reason) => Err(Error::step(reason)),
-            }
-        }
-        Action::Command { line, read } => {
-            let answer = fake.answer(&line);
-            if line.accepted().contains(&answer.exit()) {
-                read(&answer)
-            } else {
-                Err(super::shell::unexpected_exit(&line, answer.exit(), &answer))
-            }
-        }
     }
 }
 

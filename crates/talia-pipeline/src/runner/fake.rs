@@ -2,7 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{command_line::CommandLine, step::Answer};
+use crate::{
+    command_line::CommandLine,
+    error::{Error, Result},
+    step::{Action, Answer, Step, Try, Verdict},
+};
+
+use super::shell::unexpected_exit;
 
 /// Answers every command from a function and remembers what was asked. In-process
 /// work is not done; it gives the answer that a plan would assume.
@@ -49,5 +55,26 @@ impl Fake {
 
     pub(crate) fn asked(&self) -> Vec<CommandLine> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a fake runner makes of a step.
+pub(super) fn answer_by<S: Step>(fake: &Fake, step: &S) -> Result<S::Output> {
+    match step.action() {
+        Action::Work { .. } => Ok(step.assume()),
+        Action::Poll { line, mut judge, .. } => {
+            match judge(&Try::new(&fake.answer(&line), true))? {
+                Verdict::Done(output) => Ok(output),
+                Verdict::Again(reason) => Err(Error::step(reason)),
+            }
+        }
+        Action::Command { line, read } => {
+            let answer = fake.answer(&line);
+            if line.accepted().contains(&answer.exit()) {
+                read(&answer)
+            } else {
+                Err(unexpected_exit(&line, answer.exit(), &answer))
+            }
+        }
     }
 }

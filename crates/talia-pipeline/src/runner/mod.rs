@@ -2,6 +2,8 @@
 
 mod core;
 mod fake;
+#[cfg(feature = "fault-injection")]
+pub mod faults;
 mod masking;
 mod output;
 mod poll;

@@ -108,6 +108,11 @@ impl Layout {
         self.folder.join("backups")
     }
 
+    /// Where a database of a drill's own lives while it is tried.
+    pub fn drill(&self) -> Utf8PathBuf {
+        self.own().join("drill")
+    }
+
     /// What was done, by whom, as events.
     pub fn journal(&self) -> Utf8PathBuf {
         self.folder.join("journal.jsonl")

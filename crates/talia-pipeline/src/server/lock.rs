@@ -128,18 +128,23 @@ pub fn holder(path: &Utf8Path) -> Result<Option<LockHolder>> {
     })))
 }
 
-/// Asks the one that holds the lock to end, gently. Whether anybody was asked.
+/// Asks this holder of the lock to end, gently, unless it has gone.
 ///
 /// # Errors
-/// When the file cannot be read.
-pub fn interrupt_holder(path: &Utf8Path) -> Result<bool> {
-    let Some(holder) = holder(path)? else { return Ok(false) };
+/// When it cannot be asked.
+pub fn interrupt_holder(path: &Utf8Path, holder: &LockHolder) -> Result<()> {
     // The number may be another process's by now, unless that one has the file open.
     let target = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
-    let Some(target) = target.filter(|_| processes(path).contains(&holder.pid)) else {
-        return Ok(false);
-    };
-    Ok(kill_process(target, Signal::INT).is_ok())
+    let Some(target) = target.filter(|_| holds(path, holder.pid)) else { return Ok(()) };
+    kill_process(target, Signal::INT).map_err(|error| {
+        Error::step(format!("process {} cannot be asked to end", holder.pid))
+            .caused_by(std::io::Error::from(error))
+    })
+}
+
+/// Whether this process has the lock's file open.
+pub fn holds(path: &Utf8Path, pid: u32) -> bool {
+    processes(path).contains(&pid)
 }
 
 /// Ends every process that holds the lock, and waits until the kernel has freed it.

@@ -70,11 +70,8 @@ pub fn refuse_shared(
     if shared.is_empty() {
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "{environment} shares what must be its own: {}",
-        shared.join("; ")
-    ))
-    .hint("give each environment of this server its own, in /etc/talia/<environment>.toml"))
+    Err(Error::refused(format!("{environment} shares what must be its own: {}", shared.join("; ")))
+        .hint("give each environment of this server its own, in /etc/talia/<environment>.toml"))
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub struct Record {
     /// The release whose files it took, where it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<ReleaseId>,
+    /// What was live when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<ReleaseId>,
     /// The backup that was made before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
@@ -151,9 +154,20 @@ impl Records {
         self.all.iter().find(|record| record.id == *id)
     }
 
-    /// The last good release that is not this one.
-    pub fn last_good_before(&self, live: Option<&ReleaseId>) -> Option<&Record> {
-        self.all.iter().rev().find(|record| record.was_good() && Some(&record.id) != live)
+    /// Where a rollback of `live` leads: to the good release that was live before it. A
+    /// rollback of a rollback leads further back, never to what was given up.
+    pub fn before(&self, live: Option<&ReleaseId>) -> Option<&Record> {
+        let mut good = self.all.iter().rev().filter(|record| record.was_good());
+        let Some(live) = live.and_then(|live| self.get(live)) else { return good.next() };
+        let origin = live.of.as_ref().unwrap_or(&live.id);
+        let was_live = match &live.of {
+            Some(of) => self.get(of).and_then(|of| of.before.as_ref()),
+            None => live.before.as_ref(),
+        };
+        was_live
+            .and_then(|before| self.get(before).filter(|record| record.was_good()))
+            // Where that has gone: the newest one that came from before.
+            .or_else(|| good.find(|record| record.of.as_ref().unwrap_or(&record.id) < origin))
     }
 
     /// Releases that have begun and neither ended nor been undone.
@@ -161,14 +175,14 @@ impl Records {
         self.all.iter().filter(|record| record.fate == Fate::Begun)
     }
 
-    /// Which releases may go: all but the live one, the last good one before it, and
-    /// the newest, up to this many.
+    /// Which releases may go: all but the live one, the one that a rollback leads to,
+    /// and the newest, up to this many.
     pub fn beyond(&self, keep: usize, live: Option<&ReleaseId>) -> Vec<&Record> {
-        let last_good = self.last_good_before(live).map(|record| &record.id);
+        let before = self.before(live).map(|record| &record.id);
         let mut kept = 0;
         let mut gone: Vec<&Record> = Vec::new();
         for record in self.all.iter().rev() {
-            let needed = Some(&record.id) == live || Some(&record.id) == last_good;
+            let needed = Some(&record.id) == live || Some(&record.id) == before;
             // What was undone is of no use for a rollback, so it takes nobody's place.
             if needed || (record.was_good() && kept < keep) {
                 kept += 1;
@@ -197,6 +211,7 @@ mod tests {
             by: "ana".parse().unwrap(),
             began_ms: u64::from(number) * 1000,
             of: None,
+            before: None,
             backup: None,
             schema_hash: None,
             fate,
@@ -221,7 +236,25 @@ mod tests {
         let live = &records.all[9].id;
         let gone = records.beyond(3, Some(live));
         assert!(gone.iter().all(|record| !record.was_good()), "{gone:?}");
-        assert_eq!(records.last_good_before(Some(live)).unwrap().id, records.all[1].id);
+        assert_eq!(records.before(Some(live)).unwrap().id, records.all[1].id);
+    }
+
+    #[test]
+    fn rolling_back_again_leads_further_back() {
+        let mut records = records("LLULL");
+        let ids: Vec<ReleaseId> = records.all.iter().map(|record| record.id.clone()).collect();
+        // The fourth replaced the second; the fifth is the rollback to the second.
+        records.all[1].before = Some(ids[0].clone());
+        records.all[3].before = Some(ids[1].clone());
+        records.all[4].before = Some(ids[3].clone());
+        records.all[4].of = Some(ids[1].clone());
+        let before = |live: &ReleaseId| records.before(Some(live)).map(|one| one.id.clone());
+        assert_eq!(before(&ids[3]), Some(ids[1].clone()));
+        assert_eq!(before(&ids[4]), Some(ids[0].clone()), "not the one that was given up");
+        assert_eq!(before(&ids[0]), None);
+        records.all.remove(1);
+        let live = records.all.last().map(|one| one.id.clone());
+        assert_eq!(records.before(live.as_ref()).unwrap().id, ids[0], "its own record has gone");
     }
 
     #[test]
@@ -231,7 +264,7 @@ mod tests {
         let live = &records.all[0].id;
         let gone = records.beyond(2, Some(live));
         assert!(gone.iter().all(|record| record.id != *live));
-        assert!(gone.iter().all(|record| record.id != records.all[5].id), "the last good one");
+        assert!(gone.iter().all(|record| record.id != records.all[5].id), "the newest one");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{AGENT, Role};
+use super::AGENT;
 
 /// The nightly backup: a systemd service and its timer, for `/etc/systemd/system/`.
 ///
@@ -37,7 +37,7 @@ impl BackupTimer {
 
     /// The service's text.
     pub fn service(&self) -> String {
-        let (environment, role) = (&self.environment, Role::Deploy);
+        let environment = &self.environment;
         format!(
             "[Unit]\n\
              Description=Back up the database of the environment {environment}\n\
@@ -47,8 +47,7 @@ impl BackupTimer {
              [Service]\n\
              Type=oneshot\n\
              # The same request as through the gate, with the same answer.\n\
-             Environment=SSH_ORIGINAL_COMMAND=backup\n\
-             ExecStart={AGENT} gate {environment} {role}\n\
+             ExecStart={AGENT} ask {environment} backup\n\
              TimeoutStartSec=2h\n\
              Nice=10\n\
              IOSchedulingClass=idle\n"

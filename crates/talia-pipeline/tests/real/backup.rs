@@ -321,6 +321,21 @@ echo 'pg_dump: error: query failed: ERROR:  permission denied for table x' >&2; 
 }
 
 #[test]
+fn a_server_newer_than_pg_dump_is_refused_before_anything_is_dumped() {
+    let setting = Setting::new(1);
+    let script = "case \"$1\" in --version) echo 'pg_dump (PostgreSQL) 9.6.24' ;; \
+                  *) echo 'it must not run' >&2; exit 9 ;; esac";
+    let clients = programs(setting.folder.path(), &[("pg_dump", script)]);
+    let order = BackupOrder::new(&id("1"), 1000).clients(clients);
+    let finished = run(&setting.place, &setting.database(), &order);
+    assert_eq!(finished.exit_code.code(), 4);
+    let error = error(finished);
+    let all = format!("{error} {:?}", error.hint_text());
+    assert!(all.contains("9.6.24") && all.contains("postgresql-client-"), "{all}");
+    assert_eq!(setting.names(), Vec::<String>::new());
+}
+
+#[test]
 fn a_table_that_may_not_be_read_fails_the_backup() {
     let setting = Setting::new(1);
     setting.server.admin(NAME, "CREATE ROLE reader LOGIN PASSWORD 'reader-password'");

@@ -115,7 +115,7 @@ fn a_backup_passes_on_a_server_that_is_given_and_nothing_stays_there() {
 
 /// A check that looks into another table by its bare name: it can be dumped, listed
 /// and read, and no restore takes the rows.
-const UNRESTORABLE: &str = "
+pub(crate) const UNRESTORABLE: &str = "
     CREATE TABLE known (a int);
     INSERT INTO known VALUES (1);
     CREATE FUNCTION is_known(int) RETURNS boolean LANGUAGE plpgsql AS

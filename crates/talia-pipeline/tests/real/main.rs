@@ -19,6 +19,7 @@ mod reference;
 mod registry;
 mod restore;
 mod ruff;
+mod server_backup;
 mod ssh;
 mod support;
 

@@ -28,7 +28,7 @@ pub(super) fn compose_refusal(
         cx.note("that release's own folder is gone: its compose file is judged where it is written anew");
         return Ok(None);
     }
-    let mut compose = Compose::new(server.project(record.slot), folder);
+    let mut compose = Compose::new(server.layout.project(record.slot), folder);
     if files.extra.is_some() {
         compose = compose.with(PushedFile::Override.name());
     }

@@ -94,7 +94,7 @@ fn may_be_used(cx: &Context, server: &Server, file: PushedFile, content: &[u8]) 
         _ => files.compose = content.to_vec(),
     }
     let folder = server.layout.scratch();
-    let mut compose = Compose::new(server.project(Slot::Blue), &folder);
+    let mut compose = Compose::new(server.layout.project(Slot::Blue), &folder);
     if files.extra.is_some() {
         compose = compose.with(PushedFile::Override.name());
     }

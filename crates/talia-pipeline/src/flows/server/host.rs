@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    protocol::{Slot, Who},
-    server::{Layout, PushedFile, Record},
+    protocol::Who,
+    server::{Layout, PushedFile, Record, ServerFiles},
     settings::Policy,
     steps::server::Compose,
 };
@@ -25,12 +25,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// The compose project of a slot, with the files of this release.
-    pub(super) fn compose(&self, record: &Record, has_override: bool) -> Compose {
+    /// The compose project of a release, with all files that it is made from.
+    pub(super) fn compose(&self, record: &Record, files: &ServerFiles) -> Compose {
         let folder = self.layout.release(&record.id);
         let mut compose = Compose::new(self.layout.project(record.slot), folder)
             .docker_config(self.layout.docker_config());
-        if has_override {
+        if files.extra.is_some() {
             compose = compose.with(PushedFile::Override.name());
         }
         compose.with(Record::SLOT_FILE)
@@ -39,10 +39,5 @@ impl Server {
     /// How long a slot that is taken down may end its requests.
     pub(super) fn grace(&self) -> Duration {
         self.policy.drain.max(Duration::from_secs(10))
-    }
-
-    /// As Compose names what runs in a slot.
-    pub(super) fn project(&self, slot: Slot) -> String {
-        self.layout.project(slot)
     }
 }

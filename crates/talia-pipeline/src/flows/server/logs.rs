@@ -4,24 +4,27 @@ use crate::{
     context::Context,
     error::Result,
     protocol::{LogQuery, Slot},
-    steps::server::{FollowLogs, ReadLogs},
+    server::LogTail,
+    steps::server::ReadLogs,
 };
 
 use super::Server;
 
-/// How many records of each slot come before the new ones.
-const SHOWN_FIRST: u32 = 20;
-
-/// The records of both slots that the query names, the oldest first. With `follow`,
-/// they are told as they come, until the client goes away.
+/// The records of both slots that the query names, the oldest first. Changes nothing.
 ///
 /// # Errors
 /// When the logs cannot be read.
 pub fn logs(cx: &Context, server: &Server, query: &LogQuery) -> Result<Vec<String>> {
     let folders = Slot::BOTH.map(|slot| server.layout.logs(slot));
-    if query.follow {
-        cx.run(FollowLogs::new(folders, SHOWN_FIRST))?;
-        return Ok(Vec::new());
+    let read = ReadLogs::new(folders, server.policy.app_uid, query, server.now_ms);
+    let found = cx.observe(read)?;
+    for file in found.passed_over {
+        cx.note(format!("not read: {file}"));
     }
-    cx.observe(ReadLogs::new(folders, query, server.now_ms))
+    Ok(found.records)
+}
+
+/// The records of both slots as they come.
+pub fn log_tail(server: &Server) -> LogTail {
+    LogTail::new(Slot::BOTH.map(|slot| server.layout.logs(slot)), server.policy.app_uid)
 }

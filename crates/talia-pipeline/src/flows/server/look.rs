@@ -3,14 +3,15 @@
 use crate::{
     context::Context,
     error::Result,
-    protocol::Slot,
-    server::{Record, Records},
+    protocol::{ReleaseId, Slot},
+    server::{Fate, Record, Records},
     steps::server::{Container, Containers, LiveSlot, ReadRecords},
 };
 
 use super::Server;
 
-/// What a flow begins from.
+/// What a flow begins from. A flow that changes it says so here, too: so its plan knows
+/// what will be so by then.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Seen {
@@ -28,19 +29,44 @@ impl Seen {
         self.containers.iter().filter(move |one| one.slot == Some(slot))
     }
 
-    /// The release that clients get: what runs in the live slot, else what was put
-    /// there last.
+    /// The release that clients get: what was put last into the slot that they get,
+    /// unless it was undone.
     pub fn live(&self) -> Option<&Record> {
-        let slot = self.live_slot?;
-        let running = self.in_slot(slot).find_map(|one| self.records.get(one.release.as_ref()?));
-        let recorded = self.records.all.iter().rev();
-        let mut recorded = recorded.filter(|record| record.slot == slot && record.was_good());
-        running.or_else(|| recorded.next())
+        self.newest_in(self.live_slot?)
+    }
+
+    /// The newest release of a slot that was not undone.
+    pub(super) fn newest_in(&self, slot: Slot) -> Option<&Record> {
+        let mut newest = self.records.all.iter().rev();
+        newest.find(|one| one.slot == slot && !matches!(one.fate, Fate::Undone { .. }))
     }
 
     /// Where the next release goes.
     pub fn idle_slot(&self) -> Slot {
         self.live_slot.map_or(Slot::Blue, Slot::other)
+    }
+
+    /// The container of a release.
+    pub(super) fn container(&self, id: &ReleaseId) -> Option<&Container> {
+        self.containers.iter().find(|one| one.release.as_ref() == Some(id))
+    }
+
+    /// Whether a release runs, as far as the engine says.
+    pub(super) fn runs(&self, id: &ReleaseId) -> bool {
+        self.container(id).is_some_and(Container::is_running)
+    }
+
+    /// A slot was ended.
+    pub(super) fn ended(&mut self, slot: Slot) {
+        self.containers.retain(|one| one.slot != Some(slot));
+    }
+
+    /// A release was recorded as this.
+    pub(super) fn recorded(&mut self, record: &Record) {
+        match self.records.all.iter_mut().find(|one| one.id == record.id) {
+            Some(known) => known.clone_from(record),
+            None => self.records.all.push(record.clone()),
+        }
     }
 }
 
@@ -53,14 +79,5 @@ pub fn look(cx: &Context, server: &Server) -> Result<Seen> {
         live_slot: cx.observe(LiveSlot::new(server.layout.live_socket()))?,
         containers: cx.observe(Containers::new(server.layout.environment().as_str()))?,
         records: cx.observe(ReadRecords::new(&server.layout))?,
-    })
-}
-
-/// Asks again after something was changed; an observation would give the first answer.
-pub(super) fn look_again(cx: &Context, server: &Server) -> Result<Seen> {
-    Ok(Seen {
-        live_slot: cx.run(LiveSlot::new(server.layout.live_socket()))?,
-        containers: cx.run(Containers::new(server.layout.environment().as_str()))?,
-        records: cx.run(ReadRecords::new(&server.layout))?,
     })
 }

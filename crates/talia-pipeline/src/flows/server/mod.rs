@@ -1,6 +1,7 @@
 //! What an agent does on its server. Every one of these is an ordinary flow: a plan is
 //! the same function recorded.
 
+mod backup;
 mod compose_check;
 mod files;
 mod host;
@@ -10,12 +11,14 @@ mod outlook;
 mod preflight;
 mod release;
 mod settle;
+mod slot;
 mod status;
 mod upkeep;
 
+pub use backup::{backup_now, drill_now, restore, restore_plan};
 pub use files::{env_names, push};
 pub use host::Server;
-pub use logs::logs;
+pub use logs::{log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
 pub use release::{Order, release, rollback};

@@ -4,11 +4,15 @@ use crate::{
     context::Context,
     error::{Error, Result},
     parse::env_file,
-    protocol::BackupState,
     server::{Record, ServerFiles},
     settings::Listen,
-    steps::server::{EngineInfo, FreeDisk, NginxSites},
+    steps::{
+        image::ImagePresent,
+        server::{EngineInfo, FreeDisk, ImageOffered, NginxSites},
+    },
 };
+
+pub(super) use super::backup::backup_gate;
 
 use super::{Server, compose_check::compose_refusal};
 
@@ -18,7 +22,7 @@ const FOLDER_BYTES: u64 = 64 << 20;
 /// The least number of files that must still be possible.
 const INODES: u64 = 10_000;
 
-/// Looks at everything that a release needs.
+/// Looks at everything that a release needs. Whether its image is there already.
 ///
 /// # Errors
 /// With everything that is missing or refused, together.
@@ -27,7 +31,7 @@ pub(super) fn preflight(
     server: &Server,
     record: &Record,
     files: &ServerFiles,
-) -> Result<()> {
+) -> Result<bool> {
     let mut wrong = Vec::new();
     if server.policy.listen == Listen::Port {
         wrong.push(
@@ -75,7 +79,12 @@ pub(super) fn preflight(
         wrong.push(Error::usage(format!("{path}: {error}")));
     }
     wrong.extend(compose_refusal(cx, server, record, files)?);
-    if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+    let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
+    if !is_there && !record.digest.is_planned() {
+        let ask = ImageOffered::new(record.reference(), server.layout.docker_config());
+        wrong.extend(cx.observe(ask).err());
+    }
+    if wrong.is_empty() { Ok(is_there) } else { Err(Error::all(wrong)) }
 }
 
 /// Whether Nginx sends this host's requests straight to the live link, over TLS, and
@@ -109,30 +118,4 @@ fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
         ));
     }
     Ok(None)
-}
-
-/// The last backup that counts.
-pub(super) fn last_backup(_cx: &Context, _server: &Server) -> Result<Option<BackupState>> {
-    Ok(None)
-}
-
-/// What a backup proved.
-pub(super) struct Proven {
-    pub(super) id: String,
-    pub(super) schema_hash: Option<String>,
-}
-
-/// Refuses a release where there is a database: nothing here proves a backup yet.
-pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven>> {
-    let Some(name) = &server.policy.backup.database else {
-        cx.skip("the policy names no database, so there is no backup");
-        return Ok(None);
-    };
-    // A gate that lets everything through would be none.
-    Err(Error::refused(format!(
-        "a release needs a proven backup of `{name}`, and this agent makes none yet"
-    ))
-    .hint(
-        "where there is no database, set `database = \"none\"` in [backup] of the server's policy",
-    ))
 }

@@ -5,17 +5,13 @@ use std::time::Duration;
 use crate::{
     context::Context,
     digest::Digest,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     protocol::{ReleaseId, Released, RevisionId},
-    server::{Fate, Record, ServerFiles, slot_file},
+    server::{Drift, Fate, Record, ServerFiles, slot_file},
     settings::Strategy,
-    steps::{
-        image::ImagePresent,
-        server::{
-            ContainerLog, Containers, ImagePull, KeepPushed, MarkRelease, Migrate, Pause,
-            ReadFiles, ReadReleaseFiles, ServedHealth, SlotDown, SlotHealth, SlotStable, SlotUp,
-            Waited, WriteRelease,
-        },
+    steps::server::{
+        ImagePull, KeepPushed, Migrate, Pause, ReadFiles, ReadReleaseFiles, RemoveRelease,
+        ServedHealth, SlotNow, WriteRelease,
     },
 };
 
@@ -23,16 +19,13 @@ use super::{
     Server,
     look::{Seen, look},
     preflight::{backup_gate, preflight},
-    settle::{back, settle, switch},
+    settle::settle,
+    slot::{end, give_back, mark, start, switch, wait_healthy, with_last_lines},
     upkeep::prune_after,
 };
 
-/// The least round of questions before the container itself is looked at.
-const ROUND: Duration = Duration::from_secs(3);
 /// How long Nginx may take to give clients what was switched to.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
-/// How many lines of a container that failed are shown.
-const LAST_LINES: u32 = 20;
 
 /// What is to be released.
 #[derive(Debug, Clone)]
@@ -63,11 +56,11 @@ pub fn release(cx: &Context, server: &Server, order: &Order) -> Result<Released>
     refuse_drift(cx, &files, order.accept_drift)?;
     if let Some(live) = is_live(cx, server, &seen, order, &files)? {
         cx.note(format!("{} is live already, from the same image and files", live.id));
-        let live = live.taken();
-        return Ok(Released { live, before: None, unchanged: true, waits_for_latest: false });
+        let (live, waits_for_latest) = (live.taken(), server.policy.moves_latest);
+        return Ok(Released { live, before: None, unchanged: true, waits_for_latest });
     }
     let record = record(server, &seen, order, None)?;
-    carry_out(cx, server, &seen, record, files)
+    carry_out(cx, server, &seen, record, &files, None)
 }
 
 /// Gives clients a release again that was good: its image, its compose file, its
@@ -90,10 +83,13 @@ pub fn rollback(
             Error::usage(format!("there is no release {id} on this server"))
                 .hint("`cargo xtask releases` lists them")
         })?,
-        None => seen.records.last_good_before(live.as_ref()).ok_or_else(|| {
-            Error::refused("no other release was ever good here, so there is none to go back to")
+        None => seen.records.before(live.as_ref()).ok_or_else(|| {
+            Error::refused("nothing good was live here before, so there is nothing to go back to")
         })?,
     };
+    if Some(&target.id) == live.as_ref() {
+        return Err(Error::refused(format!("{} is live already", target.id)));
+    }
     if !target.was_good() {
         return Err(Error::refused(format!("{} was never healthy here", target.id))
             .hint("without an id, the last good one is taken"));
@@ -108,24 +104,37 @@ pub fn rollback(
     let of = target.of.clone().unwrap_or_else(|| target.id.clone());
     let mut record = record(server, &seen, &order, Some(of))?;
     record.image.clone_from(&target.image);
-    schema_guard(&seen, target, accept_schema)?;
-    carry_out(cx, server, &seen, record, files)
+    let schema = Schema::of(&seen, target, accept_schema);
+    schema.allows(seen.records.all.iter().rev().find_map(|one| one.schema_hash.as_ref()))?;
+    carry_out(cx, server, &seen, record, &files, Some(&schema))
 }
 
-/// Says that the database has moved on, and wants to hear that it is known.
-fn schema_guard(seen: &Seen, target: &Record, accepted: bool) -> Result<()> {
-    // A release's schema is what the one after it found.
-    let hashes: Vec<&Record> =
-        seen.records.all.iter().filter(|record| record.id > target.id).collect();
-    let then = hashes.iter().find_map(|record| record.schema_hash.as_ref());
-    let now = hashes.iter().rev().find_map(|record| record.schema_hash.as_ref());
-    match (then, now) {
-        (Some(then), Some(now)) if then != now && !accepted => Err(Error::refused(format!(
-            "the database's schema has changed since {}",
-            target.id
-        ))
-        .hint("a rollback changes no data; if that release can work with it: `--accept-schema`")),
-        _ => Ok(()),
+/// The database's schema that a release worked with.
+struct Schema {
+    release: ReleaseId,
+    then: Option<String>,
+    accepted: bool,
+}
+
+impl Schema {
+    fn of(seen: &Seen, target: &Record, accepted: bool) -> Self {
+        // A release's schema is what the one after it found.
+        let mut later = seen.records.all.iter().filter(|record| record.id > target.id);
+        let then = later.find_map(|record| record.schema_hash.clone());
+        Self { release: target.id.clone(), then, accepted }
+    }
+
+    /// Says that the database has moved on, and wants to hear that it is known.
+    fn allows(&self, now: Option<&String>) -> Result<()> {
+        match (&self.then, now) {
+            (Some(then), Some(now)) if then != now && !self.accepted => Err(Error::refused(
+                format!("the database's schema has changed since {}", self.release),
+            )
+            .hint(
+                "a rollback changes no data; if that release can work with it: `--accept-schema`",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -150,6 +159,7 @@ fn record(server: &Server, seen: &Seen, order: &Order, of: Option<ReleaseId>) ->
         by: server.by.clone(),
         began_ms: server.now_ms,
         of,
+        before: seen.live().map(|live| live.id.clone()),
         backup: None,
         schema_hash: None,
         fate: Fate::Begun,
@@ -178,7 +188,7 @@ fn refuse_drift(cx: &Context, files: &ServerFiles, accepted: bool) -> Result<()>
     if files.drift.is_empty() {
         return Ok(());
     }
-    let told: Vec<String> = files.drift.iter().map(crate::server::Drift::told).collect();
+    let told: Vec<String> = files.drift.iter().map(Drift::told).collect();
     let told = told.join("; ");
     if accepted {
         cx.note(format!("{told}: taken as it is"));
@@ -198,17 +208,40 @@ fn is_live<'s>(
     files: &ServerFiles,
 ) -> Result<Option<&'s Record>> {
     let Some(live) = seen.live() else { return Ok(None) };
-    let runs = seen
-        .in_slot(live.slot)
-        .any(|one| one.is_running() && one.release.as_ref() == Some(&live.id));
-    if !runs || live.digest != order.digest || live.revision != order.revision || !live.was_good() {
+    let is_same = live.digest == order.digest && live.revision == order.revision;
+    if !is_same || !live.was_good() || !seen.runs(&live.id) {
         return Ok(None);
     }
     let folder = server.layout.release(&live.id);
-    let same = cx.probe(ReadReleaseFiles::new(folder))?.is_some_and(|with| {
+    let has_files = cx.probe(ReadReleaseFiles::new(folder))?.is_some_and(|with| {
         with.compose == files.compose && with.extra == files.extra && with.env == files.env
     });
-    Ok(same.then_some(live))
+    if !has_files {
+        return Ok(None);
+    }
+    let ask = SlotNow::new(server.layout.socket(live.slot), &server.policy.health);
+    // A wrong answer is one more reason to release it anew.
+    let is_well = cx.observe(ask)?.as_ref() == Ok(&live.revision);
+    Ok(is_well.then_some(live))
+}
+
+/// How far a release has come, so that it is known what is to be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    /// Nothing that clients get was touched.
+    Beside,
+    /// What was live was ended: `strategy = "recreate"`.
+    Ended,
+    /// Clients were sent to the new one.
+    Switched,
+}
+
+/// What is started, and what it replaces.
+struct Change<'a> {
+    record: &'a Record,
+    files: &'a ServerFiles,
+    live: Option<&'a Record>,
+    is_there: bool,
 }
 
 fn carry_out(
@@ -216,51 +249,37 @@ fn carry_out(
     server: &Server,
     seen: &Seen,
     mut record: Record,
-    files: ServerFiles,
+    files: &ServerFiles,
+    schema: Option<&Schema>,
 ) -> Result<Released> {
-    preflight(cx, server, &record, &files)?;
-    if cx.probe(ImagePresent::new(record.reference()))?.is_none() {
-        cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
-    }
+    let is_there = preflight(cx, server, &record, files)?;
     let backup = backup_gate(cx, server)?;
     record.backup = backup.as_ref().map(|backup| backup.id.clone());
     record.schema_hash = backup.and_then(|backup| backup.schema_hash);
+    if let Some(schema) = schema {
+        schema.allows(record.schema_hash.as_ref())?;
+    }
     let slot_file = slot_file(&server.layout, &server.policy, &record, &files.env)?;
-    cx.run(WriteRelease::new(&server.layout, record.clone(), files, slot_file))?;
-
+    let write = WriteRelease::new(&server.layout, record.clone(), files.clone(), slot_file);
+    if let Err(error) = cx.run(write) {
+        let folder = server.layout.release(&record.id);
+        let removed = cx.sheltered(|cx| cx.run(RemoveRelease::new(folder)));
+        return Err(with(error, removed));
+    }
     let live = seen.live().cloned();
-    let mut switched = false;
-    let tried = (|| {
-        if server.policy.strategy == Strategy::Recreate
-            && let Some(live) = &live
-        {
-            cx.note("the service may not run twice: clients wait while it is replaced");
-            cx.run(SlotDown::new(server.project(live.slot), server.grace()))?;
-        }
-        start(cx, server, &record)?;
-        healthy(cx, server, &record)?;
-        switched = true;
-        switch(cx, server, record.slot)?;
-        // From here on, to finish is quicker than to go back.
-        cx.sheltered(|cx| confirm(cx, server, &record))
-    })();
-    if let Err(error) = tried {
+    let change = Change { record: &record, files, live: live.as_ref(), is_there };
+    let mut reached = Reached::Beside;
+    if let Err(error) = forward(cx, server, &change, &mut reached) {
         let error = with_last_lines(cx, server, &record, error);
-        let undone = cx.sheltered(|cx| take_back(cx, server, seen, record, switched, &error));
-        return Err(match undone {
-            Ok(()) => error,
-            Err(second) => Error::all(vec![error, second]),
-        });
+        let undone = cx.sheltered(|cx| take_back(cx, server, seen, &change, reached, &error));
+        return Err(with(error, undone));
     }
     cx.sheltered(|cx| {
-        record.fate = Fate::Live { at_ms: server.now_ms };
-        cx.run(MarkRelease::new(&server.layout, record.clone()))?;
-        cx.run(KeepPushed::new(&server.layout))?;
-        if let Some(before) = live.as_ref().filter(|before| before.slot != record.slot) {
-            cx.run(Pause::new(format!("drain {}", before.slot), server.policy.drain))?;
-            cx.run(SlotDown::new(server.project(before.slot), server.grace()))?;
-        }
-        prune_after(cx, server, seen, &record)
+        record = mark(cx, server, &record, Fate::Live { at_ms: server.now_ms })?;
+        // It is live: what fails from here on is put right by the next request.
+        tidied(cx, finish(cx, server, &record, files, live.as_ref()));
+        tidied(cx, prune_after(cx, server, seen, &record));
+        Ok(())
     })?;
     Ok(Released {
         live: record.taken(),
@@ -270,45 +289,47 @@ fn carry_out(
     })
 }
 
-/// Starts a release in its slot, from its own files.
-pub(super) fn start(cx: &Context, server: &Server, record: &Record) -> Result<()> {
-    let folder = server.layout.release(&record.id);
-    let has_override = folder.join(crate::server::PushedFile::Override.name()).exists();
-    let compose = server.compose(record, has_override);
-    if !server.policy.migrate.is_empty() && record.fate == Fate::Begun && record.of.is_none() {
-        cx.run(Migrate::new(compose.clone(), &server.policy.service, &server.policy.migrate))?;
+/// An error, and what went wrong when it was put right.
+fn with(error: Error, put_right: Result<()>) -> Error {
+    match put_right {
+        Ok(()) => error,
+        Err(second) => Error::all(vec![error, second]),
     }
-    cx.run(SlotUp::new(compose, &server.policy.service))
 }
 
-/// Waits until the release is healthy and stays so; a container that ends is not
-/// waited for.
-fn healthy(cx: &Context, server: &Server, record: &Record) -> Result<()> {
-    let (health, socket) = (&server.policy.health, server.layout.socket(record.slot));
-    let round = ROUND.max(health.interval * (health.answers + 2));
-    let rounds = health.deadline.as_millis().div_ceil(round.as_millis()).max(1);
-    let mut last = String::new();
-    for _ in 0..rounds {
-        match cx.run(SlotHealth::new(&socket, &record.revision, health, round))? {
-            Waited::Healthy => {
-                if health.stability.is_zero() {
-                    return Ok(());
-                }
-                return cx.run(SlotStable::new(&socket, &record.revision, health));
-            }
-            Waited::NotYet(reason) => last = reason,
-        }
-        let containers = cx.run(Containers::new(server.layout.environment().as_str()))?;
-        let own = containers.iter().find(|one| one.release.as_ref() == Some(&record.id));
-        match own {
-            None => return Err(Error::step("the container of the release has gone")),
-            Some(own) if !own.is_running() => {
-                return Err(Error::step(format!("the container has ended: {}", own.status)));
-            }
-            Some(_) => {}
-        }
+fn tidied(cx: &Context, result: Result<()>) {
+    if let Err(error) = result {
+        cx.note(format!("the release is live; left to the next one: {error}"));
     }
-    Err(Error::step(format!("not healthy within {} s: {last}", health.deadline.as_secs())))
+}
+
+/// From an image to what clients get.
+fn forward(
+    cx: &Context,
+    server: &Server,
+    change: &Change<'_>,
+    reached: &mut Reached,
+) -> Result<()> {
+    let record = change.record;
+    if !change.is_there {
+        cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
+    }
+    let compose = server.compose(record, change.files);
+    if !server.policy.migrate.is_empty() && record.of.is_none() {
+        let (service, command) = (&server.policy.service, &server.policy.migrate);
+        cx.run(Migrate::new(compose.clone(), service, command))?;
+    }
+    if let (Strategy::Recreate, Some(live)) = (server.policy.strategy, change.live) {
+        cx.note("the service may not run twice: clients wait while it is replaced");
+        *reached = Reached::Ended;
+        end(cx, server, live.slot)?;
+    }
+    start(cx, compose, server)?;
+    wait_healthy(cx, server, record, &server.policy.health)?;
+    *reached = Reached::Switched;
+    switch(cx, server, record.slot)?;
+    // From here on, to finish is quicker than to go back.
+    cx.sheltered(|cx| confirm(cx, server, record))
 }
 
 /// Asks as clients do, where they come in.
@@ -317,50 +338,61 @@ fn confirm(cx: &Context, server: &Server, record: &Record) -> Result<()> {
         cx.note("the policy names no `host`, so what Nginx serves is not asked");
         return Ok(());
     };
+    let health = &server.policy.health;
+    let needed = (health.interval + health.timeout) * health.answers.saturating_add(1);
     cx.run(
-        ServedHealth::new(host, &record.revision, &server.policy.health, CONFIRMED_WITHIN)
+        ServedHealth::new(host, &record.revision, health, CONFIRMED_WITHIN.max(needed))
             .authority(server.policy.tls_ca.clone()),
     )
 }
 
-/// What the container said last, where the error does not say more.
-fn with_last_lines(cx: &Context, server: &Server, record: &Record, error: Error) -> Error {
-    if error.kind() == ErrorKind::Interrupted {
-        return error;
+/// What follows once a release is live.
+fn finish(
+    cx: &Context,
+    server: &Server,
+    record: &Record,
+    files: &ServerFiles,
+    before: Option<&Record>,
+) -> Result<()> {
+    if let (Strategy::Slots, Some(before)) = (server.policy.strategy, before) {
+        cx.run(Pause::new(format!("drain {}", before.slot), server.policy.drain))?;
+        end(cx, server, before.slot)?;
     }
-    let said = cx.sheltered(|cx| {
-        let containers = cx.run(Containers::new(server.layout.environment().as_str()))?;
-        match containers.into_iter().find(|one| one.release.as_ref() == Some(&record.id)) {
-            Some(own) => cx.run(ContainerLog::new(own.id, LAST_LINES)),
-            None => Ok(Vec::new()),
-        }
-    });
-    match said {
-        Ok(said) if !said.is_empty() => error.tail(said),
-        _ => error,
+    // The files of a rollback are those of then; what was pushed since still counts.
+    if record.of.is_none() {
+        cx.run(KeepPushed::new(&server.layout, files))?;
     }
+    Ok(())
 }
 
 /// Gives clients what they had, and takes the failed release away.
+///
+/// Where what they had is not well either, the failed one stays until the next request
+/// has judged it.
 fn take_back(
     cx: &Context,
     server: &Server,
     seen: &Seen,
-    record: Record,
-    switched: bool,
+    change: &Change<'_>,
+    reached: Reached,
     error: &Error,
 ) -> Result<()> {
-    let reason = error.to_string();
+    let record = change.record;
     cx.group("take it back", |cx| {
-        if switched {
-            back(cx, server, seen, &record)?;
+        match (reached, change.live) {
+            (Reached::Beside, _) | (_, None) => end(cx, server, record.slot)?,
+            (_, Some(live)) if server.policy.strategy == Strategy::Recreate => {
+                // Both may not run at once.
+                end(cx, server, record.slot)?;
+                give_back(cx, server, live, false)?;
+            }
+            (Reached::Ended, Some(_)) => end(cx, server, record.slot)?,
+            (Reached::Switched, Some(live)) => {
+                give_back(cx, server, live, seen.runs(&live.id))?;
+                end(cx, server, record.slot)?;
+            }
         }
-        cx.run(SlotDown::new(server.project(record.slot), server.grace()))?;
-        let recreated = server.policy.strategy == Strategy::Recreate && !switched;
-        if let Some(live) = seen.live().filter(|_| recreated) {
-            start(cx, server, live)?;
-        }
-        let fate = Fate::Undone { reason };
-        cx.run(MarkRelease::new(&server.layout, Record { fate, ..record }))
+        let reason = error.to_string();
+        mark(cx, server, record, Fate::Undone { reason }).map(drop)
     })
 }

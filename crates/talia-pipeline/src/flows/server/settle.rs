@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crate::{
     context::Context,
-    error::Result,
-    protocol::Slot,
+    error::{ErrorKind, Result},
     server::{Fate, Record},
-    steps::server::{MarkRelease, SlotDown, SlotHealth, SwitchSlot, Waited},
+    settings::Health,
 };
 
 use super::{
     Server,
-    look::{Seen, look, look_again},
-    release::start,
+    look::{Seen, look},
+    slot::{end, give_back, mark, restart, switch, wait_healthy},
 };
 
-/// How long a release that was switched to already may take to show that it is well.
+/// How long a release that does not run, or that nobody has judged, may take to show
+/// that it is well.
 const PROOF: Duration = Duration::from_secs(15);
 
 /// As [`settle`], by itself: after a reboot, say.
@@ -33,95 +33,167 @@ pub fn settle_all(cx: &Context, server: &Server) -> Result<()> {
 ///
 /// - A release that had not been switched to is undone.
 /// - One that had been is live if it is healthy, else the one before is live again.
-/// - Whatever runs in the slot that clients do not get is ended.
+/// - A live one that does not run is started.
+/// - Whatever runs in the slot that clients do not get is ended; but where it is well
+///   and the live one is not, clients get it again.
 ///
-/// Nothing is done where nothing was left; so it may run before everything.
+/// Nothing is done where nothing was left; so it may run before everything. A release
+/// that is broken and has nothing before it stays as it is: the next one may mend it.
 ///
 /// # Errors
 /// When a step fails; what was served before is still served.
 pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
-    let unfinished: Vec<Record> = seen.records.unfinished().cloned().collect();
-    let idle = seen.idle_slot();
-    let stray = seen.in_slot(idle).next().is_some();
-    if unfinished.is_empty() && !stray {
+    for (folder, reason) in &seen.records.broken {
+        // A newer agent's record may only look broken to this one: it stays.
+        cx.note(format!("{folder} has no record that can be read: {reason}"));
+    }
+    if is_settled(&seen) {
         return Ok(seen);
     }
     cx.group("put right what was left", |cx| {
-        for record in unfinished {
-            if seen.live_slot == Some(record.slot) && seen.live().is_some_and(|r| r.id == record.id)
-            {
-                judge(cx, server, &seen, record)?;
-            } else {
-                cx.note(format!("{} was never switched to: it is undone", record.id));
-                undo(cx, server, &seen, record, "its agent ended before the switch")?;
-            }
-        }
-        let now = look_again(cx, server)?;
-        let idle = now.idle_slot();
-        if now.in_slot(idle).next().is_some() {
-            cx.note(format!("{idle} still runs, and no client gets it: it is ended"));
-            cx.run(SlotDown::new(server.project(idle), server.grace()))?;
-        }
-        for (folder, reason) in &now.records.broken {
-            // A newer agent's record may only look broken to this one: it stays.
-            cx.note(format!("{folder} has no record that can be read: {reason}"));
-        }
-        look_again(cx, server)
+        let mut seen = seen;
+        undo_unswitched(cx, server, &mut seen)?;
+        find_live(cx, server, &mut seen)?;
+        judge(cx, server, &mut seen)?;
+        revive(cx, server, &seen)?;
+        clear_idle(cx, server, &mut seen)?;
+        Ok(seen)
     })
 }
 
-/// A release that was switched to, and nobody has said that it is well.
-fn judge(cx: &Context, server: &Server, seen: &Seen, record: Record) -> Result<()> {
-    let socket = server.layout.socket(record.slot);
-    let ask = SlotHealth::new(socket, &record.revision, &server.policy.health, PROOF);
-    let reason = match cx.run(ask) {
-        Ok(Waited::Healthy) => {
-            cx.note(format!("{} had been switched to and is healthy: it is live", record.id));
-            let fate = Fate::Live { at_ms: server.now_ms };
-            return cx.run(MarkRelease::new(&server.layout, Record { fate, ..record }));
+fn is_settled(seen: &Seen) -> bool {
+    let is_lost = seen.live_slot.is_none() && !seen.containers.is_empty();
+    let is_down = seen.live().is_some_and(|live| !is_up(seen, live));
+    let is_stray = seen.in_slot(seen.idle_slot()).next().is_some();
+    seen.records.unfinished().next().is_none() && !is_lost && !is_down && !is_stray
+}
+
+/// Whether the engine runs a release, or is about to.
+fn is_up(seen: &Seen, record: &Record) -> bool {
+    seen.container(&record.id).is_some_and(|one| one.is_running() || one.state == "restarting")
+}
+
+fn undo_unswitched(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
+    let linked = seen.live().map(|record| record.id.clone());
+    let unfinished: Vec<Record> = seen.records.unfinished().cloned().collect();
+    for record in unfinished.iter().filter(|record| Some(&record.id) != linked.as_ref()) {
+        cx.note(format!("{} was never switched to: it is undone", record.id));
+        // Where clients get this slot, it holds another release.
+        if seen.container(&record.id).is_some() && seen.live_slot != Some(record.slot) {
+            end(cx, server, record.slot)?;
+            seen.ended(record.slot);
         }
-        Ok(Waited::NotYet(reason)) => reason,
-        Err(error) if cx.is_cancelled() => return Err(error),
-        Err(error) => error.to_string(),
+        let reason = "its agent ended before the switch".to_owned();
+        seen.recorded(&mark(cx, server, record, Fate::Undone { reason })?);
+    }
+    Ok(())
+}
+
+/// Where no link names a live slot, and a good release runs: that one.
+fn find_live(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
+    if seen.live_slot.is_some() {
+        return Ok(());
+    }
+    let good = seen.records.all.iter().rev().find(|one| one.was_good() && seen.runs(&one.id));
+    let Some(good) = good.cloned() else { return Ok(()) };
+    cx.note(format!("no link names a live slot, and {} runs: clients get it", good.id));
+    switch(cx, server, good.slot)?;
+    seen.live_slot = Some(good.slot);
+    Ok(())
+}
+
+/// A release that was switched to, and nobody has said whether it is well.
+fn judge(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
+    let Some(record) = seen.live().filter(|live| live.fate == Fate::Begun).cloned() else {
+        return Ok(());
+    };
+    let Some(reason) = unwell(cx, server, &record)? else {
+        cx.note(format!("{} had been switched to and is healthy: it is live", record.id));
+        let live = mark(cx, server, &record, Fate::Live { at_ms: server.now_ms })?;
+        seen.recorded(&live);
+        return Ok(());
+    };
+    let before = record.before.as_ref().and_then(|before| seen.records.get(before)).cloned();
+    let Some(before) = before.filter(|before| before.slot != record.slot) else {
+        cx.note(format!("{} is not healthy, and nothing was live before it", record.id));
+        return Ok(());
     };
     cx.note(format!("{} had been switched to and is not healthy: it is undone", record.id));
-    back(cx, server, seen, &record)?;
-    undo(cx, server, seen, record, &format!("its agent ended, and it was not healthy: {reason}"))
+    match give_back(cx, server, &before, seen.runs(&before.id)) {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+        Err(error) => {
+            cx.note(format!("{} is not healthy either: {error}", before.id));
+            return Ok(());
+        }
+        Ok(()) => {}
+    }
+    seen.live_slot = Some(before.slot);
+    end(cx, server, record.slot)?;
+    seen.ended(record.slot);
+    let reason = format!("its agent ended, and it was not healthy: {reason}");
+    seen.recorded(&mark(cx, server, &record, Fate::Undone { reason })?);
+    Ok(())
 }
 
-/// Gives clients what they had before this release; nothing, where it was the first.
-pub(super) fn back(cx: &Context, server: &Server, seen: &Seen, record: &Record) -> Result<()> {
-    let Some(before) = seen.records.last_good_before(Some(&record.id)) else { return Ok(()) };
-    let runs = seen
-        .in_slot(before.slot)
-        .any(|one| one.is_running() && one.release.as_ref() == Some(&before.id));
-    if before.slot == record.slot {
-        // It can only be started where the failed one is.
-        cx.run(SlotDown::new(server.project(record.slot), server.grace()))?;
+/// Why a release is not well, if it is not.
+fn unwell(cx: &Context, server: &Server, record: &Record) -> Result<Option<String>> {
+    let health = &server.policy.health;
+    let proof = Health {
+        deadline: PROOF.min(health.deadline),
+        stability: Duration::ZERO,
+        ..health.clone()
+    };
+    match wait_healthy(cx, server, record, &proof) {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
     }
-    if !runs {
-        start(cx, server, before)?;
-    }
-    switch(cx, server, before.slot)
 }
 
-/// Makes a slot live.
-pub(super) fn switch(cx: &Context, server: &Server, slot: Slot) -> Result<()> {
-    cx.run(SwitchSlot::new(server.layout.live_socket(), slot))
+/// The live release, where the engine does not run it.
+fn revive(cx: &Context, server: &Server, seen: &Seen) -> Result<()> {
+    let Some(live) = seen.live().filter(|live| !is_up(seen, live)) else { return Ok(()) };
+    cx.note(format!("{} is live and does not run: it is started", live.id));
+    let revived = restart(cx, server, live).and_then(|()| unwell(cx, server, live));
+    let reason = match revived {
+        Ok(None) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+        Ok(Some(reason)) => reason,
+        Err(error) => error.to_string(),
+    };
+    // What comes next may be the release that mends it.
+    cx.note(format!("{} is not healthy: {reason}", live.id));
+    Ok(())
 }
 
-/// Takes a release away that clients do not get, and records why.
-pub(super) fn undo(
-    cx: &Context,
-    server: &Server,
-    seen: &Seen,
-    record: Record,
-    reason: &str,
-) -> Result<()> {
-    let runs = |one: &crate::steps::server::Container| one.release.as_ref() == Some(&record.id);
-    if seen.containers.iter().any(runs) {
-        cx.run(SlotDown::new(server.project(record.slot), server.grace()))?;
+/// What runs where no client gets it.
+fn clear_idle(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
+    let idle = seen.idle_slot();
+    if seen.in_slot(idle).next().is_none() {
+        return Ok(());
     }
-    let fate = Fate::Undone { reason: reason.to_owned() };
-    cx.run(MarkRelease::new(&server.layout, Record { fate, ..record }))
+    let spare = seen.newest_in(idle).filter(|one| one.was_good() && seen.runs(&one.id)).cloned();
+    if let Some(spare) = spare {
+        let reason = match seen.live() {
+            Some(live) => unwell(cx, server, live)?,
+            None => Some("it is gone".to_owned()),
+        };
+        if let Some(reason) = reason
+            && unwell(cx, server, &spare)?.is_none()
+        {
+            cx.note(format!(
+                "the live release is not healthy ({reason}), and {} is: clients get it again",
+                spare.id
+            ));
+            switch(cx, server, idle)?;
+            seen.live_slot = Some(idle);
+        }
+    }
+    let idle = seen.idle_slot();
+    if seen.in_slot(idle).next().is_some() {
+        cx.note(format!("{idle} runs, and no client gets it: it is ended"));
+        end(cx, server, idle)?;
+        seen.ended(idle);
+    }
+    Ok(())
 }

@@ -28,6 +28,7 @@ const WAYS_OUT: &[(&str, &str)] = &[
     ),
     ("terminating connection", "see the database server's own log, then start again"),
     ("connection to server was lost", "see the database server's own log, then start again"),
+    ("deadlock detected", "something else works in the database: stop it, then start again"),
     ("lock timeout", "another session holds a lock on a table: let it end, then start again"),
     (
         "aborting because of server version mismatch",
@@ -57,6 +58,7 @@ const OUTSIDE: &[&str] = &[
     "could not translate host name",
     "Connection refused",
     "timeout expired",
+    "deadlock detected",
     "lock timeout",
     "statement timeout",
     "out of shared memory",

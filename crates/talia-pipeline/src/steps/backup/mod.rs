@@ -29,6 +29,7 @@ mod schema_hash;
 mod scratch;
 mod seal;
 mod server_folders;
+mod sessions;
 mod version;
 
 pub use archive::{Archive, Entry, ListArchive};
@@ -53,4 +54,5 @@ pub use schema_hash::schema_hash;
 pub use scratch::{CreateScratch, DropScratch};
 pub use seal::{Seal, Sealed};
 pub use server_folders::ServerFolders;
+pub use sessions::{EndSessions, Sessions};
 pub use version::{AskServer, ClientVersion, PgVersion, Server, compatible};

@@ -253,7 +253,8 @@ impl Step for Migrate {
 /// `docker compose --project-name=PROJECT down --timeout=SECONDS`: ends what runs in a
 /// slot, and takes its containers away.
 ///
-/// Accepts exit 0. It needs no file: Compose knows its own by their labels. Volumes stay.
+/// Accepts exit 0; tried five times, because the engine may be restarting. It needs no
+/// file: Compose knows its own by their labels. Volumes stay.
 #[derive(Debug)]
 pub struct SlotDown {
     project: String,
@@ -282,6 +283,7 @@ impl Step for SlotDown {
             .option("--timeout", self.grace.as_secs().to_string())
             // Where no compose file lies that it could take for this project's.
             .cwd("/")
+            .attempts(5)
             .requires("docker-engine")
             .timeout(self.grace + Duration::from_secs(60))
             .purpose("a release that is not live");

@@ -54,6 +54,18 @@ pub struct Containers {
     environment: String,
 }
 
+/// The containers of an environment's releases.
+fn list(environment: &str) -> CommandLine {
+    CommandLine::new("docker")
+        .args(["container", "ls", "--all", "--no-trunc"])
+        .option("--filter", format!("label=talia.environment={environment}"))
+        .option("--format", FORMAT)
+        .effect(Effect::Read)
+        .requires("docker-engine")
+        .stdout_is_data()
+        .timeout(Duration::from_secs(30))
+}
+
 /// Tabs cannot be in what the engine says here.
 const FORMAT: &str = "{{.ID}}\t{{.State}}\t{{.Status}}\t{{.Label \"talia.slot\"}}\t\
                       {{.Label \"talia.release\"}}\t{{.Label \"talia.revision\"}}";
@@ -62,18 +74,6 @@ impl Containers {
     /// Asks for those of this environment.
     pub fn new(environment: impl Into<String>) -> Self {
         Self { environment: environment.into() }
-    }
-
-    fn line(&self) -> CommandLine {
-        CommandLine::new("docker")
-            .args(["container", "ls", "--all", "--no-trunc"])
-            .option("--filter", format!("label=talia.environment={}", self.environment))
-            .option("--format", FORMAT)
-            .effect(Effect::Read)
-            .requires("docker-engine")
-            .stdout_is_data()
-            .timeout(Duration::from_secs(30))
-            .purpose("which releases run")
     }
 }
 
@@ -105,7 +105,8 @@ impl Step for Containers {
     }
 
     fn action(&self) -> Action<'_, Vec<Container>> {
-        Action::command(self.line(), read)
+        let line = list(&self.environment).purpose("which releases run");
+        Action::command(line, read)
     }
 
     fn assume(&self) -> Vec<Container> {
@@ -122,6 +123,101 @@ impl Step for Containers {
             })
             .collect();
         Summary::line(if told.is_empty() { "none".to_owned() } else { told.join("; ") })
+    }
+}
+
+/// `docker container ls --all --filter=label=talia.environment=ENV --format=…
+/// --filter=label=talia.release=ID`: the container of one release; `None` where there
+/// is none.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct ContainerOf {
+    environment: String,
+    release: ReleaseId,
+    slot: Slot,
+}
+
+impl ContainerOf {
+    /// Asks for the container of this release, which runs in this slot.
+    pub fn new(environment: impl Into<String>, release: &ReleaseId, slot: Slot) -> Self {
+        Self { environment: environment.into(), release: release.clone(), slot }
+    }
+}
+
+impl Step for ContainerOf {
+    type Output = Option<Container>;
+
+    fn label(&self) -> String {
+        format!("container in {}", self.slot)
+    }
+
+    fn action(&self) -> Action<'_, Option<Container>> {
+        let line = list(&self.environment)
+            .option("--filter", format!("label=talia.release={}", self.release))
+            .purpose("whether the release's container runs");
+        Action::command(line, |answer| Ok(read(answer)?.into_iter().next()))
+    }
+
+    fn assume(&self) -> Option<Container> {
+        Some(Container {
+            id: crate::hole::named("container id"),
+            state: "running".to_owned(),
+            status: "Up".to_owned(),
+            slot: Some(self.slot),
+            release: Some(self.release.clone()),
+            revision: None,
+        })
+    }
+
+    fn summary(&self, found: &Option<Container>) -> Summary {
+        Summary::line(found.as_ref().map_or("none", |one| one.status.as_str()))
+    }
+}
+
+/// `docker container inspect --format={{.RestartCount}} -- CONTAINER`: how often the
+/// engine had to start it again.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct ContainerRestarts {
+    container: String,
+}
+
+impl ContainerRestarts {
+    /// Asks for this container.
+    pub fn new(container: impl Into<String>) -> Self {
+        Self { container: container.into() }
+    }
+}
+
+impl Step for ContainerRestarts {
+    type Output = u32;
+
+    fn label(&self) -> String {
+        "restarts of the container".into()
+    }
+
+    fn action(&self) -> Action<'_, u32> {
+        let line = CommandLine::new("docker")
+            .args(["container", "inspect"])
+            .option("--format", "{{.RestartCount}}")
+            .operand(&self.container)
+            .effect(Effect::Read)
+            .stdout_is_data()
+            .timeout(Duration::from_secs(30))
+            .purpose("whether it ended and was started again");
+        Action::command(line, |answer| {
+            answer.stdout().trim().parse().map_err(|_| answer.unreadable("a number"))
+        })
+    }
+
+    fn assume(&self) -> u32 {
+        0
+    }
+
+    fn summary(&self, restarts: &u32) -> Summary {
+        Summary::line(restarts.to_string())
     }
 }
 
@@ -184,6 +280,36 @@ mod tests {
     #[test]
     fn containers_hostile() {
         check("containers__hostile", &Containers::new("-x; $(id)"));
+    }
+
+    fn id() -> ReleaseId {
+        "20261124T081500Z-0123456789ab".parse().unwrap()
+    }
+
+    #[test]
+    fn container_of_minimal() {
+        let step = ContainerOf::new("production", &id(), Slot::Blue);
+        check("container_of__minimal", &step);
+    }
+
+    #[test]
+    fn container_of_everything() {
+        check("container_of__everything", &ContainerOf::new("staging-2", &id(), Slot::Green));
+    }
+
+    #[test]
+    fn container_of_hostile() {
+        check("container_of__hostile", &ContainerOf::new("-x; $(id)", &id(), Slot::Green));
+    }
+
+    #[test]
+    fn container_restarts_minimal() {
+        check("container_restarts__minimal", &ContainerRestarts::new("0123456789ab"));
+    }
+
+    #[test]
+    fn container_restarts_hostile() {
+        check("container_restarts__hostile", &ContainerRestarts::new("--size"));
     }
 
     #[test]

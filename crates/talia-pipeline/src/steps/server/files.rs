@@ -164,31 +164,46 @@ impl Step for PushFile {
     }
 }
 
-/// In this process: takes files as they are on the server for what was pushed.
+/// In this process: takes the files that a release runs with for what was pushed, and
+/// the site as it is where that was accepted or never pushed.
 #[derive(Debug)]
 pub struct KeepPushed {
     layout: Layout,
+    files: ServerFiles,
 }
 
 impl KeepPushed {
-    /// Takes those of this environment.
-    pub fn new(layout: &Layout) -> Self {
-        Self { layout: layout.clone() }
+    /// Takes these, of this environment.
+    pub fn new(layout: &Layout, files: &ServerFiles) -> Self {
+        Self { layout: layout.clone(), files: files.clone() }
+    }
+
+    /// What counts as pushed from now on; `None` where the copy stays as it is.
+    fn content(&self, file: PushedFile) -> Option<Option<Vec<u8>>> {
+        match file {
+            PushedFile::Compose => Some(Some(self.files.compose.clone())),
+            PushedFile::Override => Some(self.files.extra.clone()),
+            PushedFile::Env => Some(Some(self.files.env.clone())),
+            PushedFile::Site => {
+                let accepted = self.files.drift.iter().any(|drift| drift.file == file);
+                let is_new = !file.pushed(&self.layout).exists();
+                (accepted || is_new).then(|| std::fs::read(file.path(&self.layout)).ok())
+            }
+        }
     }
 
     fn keep(&self) -> Result<()> {
         for file in PushedFile::ALL {
-            let (path, copy) = (file.path(&self.layout), file.pushed(&self.layout));
-            let cannot = |cause: std::io::Error| {
-                Error::step(format!("a copy of {path} cannot be kept")).caused_by(cause)
+            let Some(content) = self.content(file) else { continue };
+            let copy = file.pushed(&self.layout);
+            let kept = match content {
+                Some(now) if std::fs::read(&copy).is_ok_and(|before| before == now) => Ok(()),
+                Some(now) => files::write_atomically_as(&copy, &now, file.mode()),
+                None => files::remove_if_there(&copy),
             };
-            match std::fs::read(&path) {
-                Ok(now) if std::fs::read(&copy).is_ok_and(|before| before == now) => {}
-                Ok(now) => {
-                    files::write_atomically_as(&copy, &now, file.mode()).map_err(cannot)?;
-                }
-                Err(_) => files::remove_if_there(&copy).map_err(cannot)?,
-            }
+            kept.map_err(|cause| {
+                Error::step(format!("the copy {copy} cannot be kept")).caused_by(cause)
+            })?;
         }
         Ok(())
     }
@@ -198,11 +213,11 @@ impl Step for KeepPushed {
     type Output = ();
 
     fn label(&self) -> String {
-        "keep the edited files".into()
+        "keep the files".into()
     }
 
     fn action(&self) -> Action<'_, ()> {
-        let what = format!("copy the files as they are to {}", self.layout.pushed());
+        let what = format!("copy the release's files to {}", self.layout.pushed());
         Action::work(what, || self.keep())
     }
 
@@ -244,7 +259,7 @@ mod tests {
 
     #[test]
     fn keep_pushed_minimal() {
-        check("keep_pushed__minimal", &KeepPushed::new(&layout()));
+        check("keep_pushed__minimal", &KeepPushed::new(&layout(), &ServerFiles::default()));
     }
 
     #[test]
@@ -257,13 +272,15 @@ mod tests {
         assert!(ServerFiles::read(&layout).is_err(), "there is no .env");
         fs::write(layout.env_file(), "b").unwrap();
         assert_eq!(ServerFiles::read(&layout).unwrap().drift, []);
-        KeepPushed::new(&layout).keep().unwrap();
+        let keep =
+            || KeepPushed::new(&layout, &ServerFiles::read(&layout).unwrap()).keep().unwrap();
+        keep();
         fs::write(layout.env_file(), "c").unwrap();
         fs::write(layout.compose_override(), "d").unwrap();
         let drift = ServerFiles::read(&layout).unwrap().drift;
         assert_eq!(drift.len(), 1, "{drift:?}");
         assert!(drift[0].told().ends_with(".env was edited on the server"));
-        KeepPushed::new(&layout).keep().unwrap();
+        keep();
         fs::remove_file(layout.compose_override()).unwrap();
         assert!(ServerFiles::read(&layout).unwrap().drift[0].is_gone);
         let mode = fs::metadata(PushedFile::Env.pushed(&layout)).unwrap().permissions().mode();

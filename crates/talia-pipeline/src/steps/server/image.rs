@@ -2,13 +2,85 @@
 
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     command_line::{CommandLine, Effect},
     error::Error,
     step::{Action, Step, Summary},
 };
+
+/// Why a registry did not give an image, from what the engine said.
+fn reason(reference: &str, docker_config: &Utf8Path, said: &str) -> Error {
+    let registry = reference.split('/').next().unwrap_or_default();
+    let refuses =
+        ["unauthorized", "denied", "no basic auth credentials", "authentication required"];
+    if refuses.iter().any(|word| said.contains(word)) {
+        return Error::preflight(format!(
+            "{registry} refuses the login in {docker_config}/config.json"
+        ))
+        .hint("renew it on the server: `docker --config … login`");
+    }
+    if ["not found", "manifest unknown", "no such manifest"].iter().any(|word| said.contains(word))
+    {
+        return Error::preflight(format!("{registry} has no {reference}"))
+            .hint("it was deleted there: deploy its revision anew");
+    }
+    Error::preflight(format!("{registry} does not say whether it has {reference}"))
+        .hint("is it up, and does the server reach it?")
+}
+
+/// `docker manifest inspect -- REPOSITORY@DIGEST`, as root's login for this
+/// environment: whether the registry has an image and lets this server have it.
+///
+/// Accepts exit 0; any other says why: the login, the image or the registry.
+#[derive(Debug)]
+pub struct ImageOffered {
+    reference: String,
+    docker_config: Utf8PathBuf,
+}
+
+impl ImageOffered {
+    /// Asks for `reference` with the login in the folder `docker_config`.
+    pub fn new(reference: impl Into<String>, docker_config: impl Into<Utf8PathBuf>) -> Self {
+        Self { reference: reference.into(), docker_config: docker_config.into() }
+    }
+}
+
+impl Step for ImageOffered {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "image in the registry".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let mut line = CommandLine::new("docker").args(["manifest", "inspect"]);
+        // As the engine itself has it: a registry on this machine may speak plain HTTP.
+        if self.reference.starts_with("127.") || self.reference.starts_with("localhost:") {
+            line = line.arg("--insecure");
+        }
+        let line = line
+            .operand(&self.reference)
+            .env("DOCKER_CONFIG", self.docker_config.as_str())
+            .effect(Effect::Read)
+            .accept([0, 1])
+            .stdout_is_data()
+            .timeout(Duration::from_secs(60))
+            .purpose("whether the registry has the release's image, and gives it");
+        Action::command(line, |answer| match answer.exit() {
+            0 => Ok(()),
+            _ => Err(reason(&self.reference, &self.docker_config, &answer.stderr())
+                .tail(answer.last_lines(3))),
+        })
+    }
+
+    fn assume(&self) {}
+
+    fn summary(&self, (): &()) -> Summary {
+        Summary::line("it is there")
+    }
+}
 
 /// `docker image pull --quiet -- REPOSITORY@DIGEST`, as root's login for this
 /// environment.
@@ -26,24 +98,6 @@ impl ImagePull {
     pub fn new(reference: impl Into<String>, docker_config: impl Into<Utf8PathBuf>) -> Self {
         Self { reference: reference.into(), docker_config: docker_config.into() }
     }
-
-    fn reason(&self, said: &str) -> Option<Error> {
-        let registry = self.reference.split('/').next().unwrap_or_default();
-        let login = format!("{}/config.json", self.docker_config);
-        if ["unauthorized", "denied", "no basic auth credentials", "authentication required"]
-            .iter()
-            .any(|word| said.contains(word))
-        {
-            return Some(
-                Error::preflight(format!("{registry} refuses the login in {login}"))
-                    .hint("renew it on the server: `docker --config … login`"),
-            );
-        }
-        if said.contains("not found") || said.contains("manifest unknown") {
-            return Some(Error::preflight(format!("{registry} has no {}", self.reference)));
-        }
-        None
-    }
 }
 
 impl Step for ImagePull {
@@ -58,20 +112,11 @@ impl Step for ImagePull {
             .args(["image", "pull", "--quiet"])
             .operand(&self.reference)
             .env("DOCKER_CONFIG", self.docker_config.as_str())
-            .effect(Effect::Local)
-            .accept([0, 1])
+            .attempts(3)
             .requires("docker-engine")
             .timeout(Duration::from_secs(15 * 60))
             .purpose("the release's image");
-        Action::command(line, |answer| {
-            if answer.exit() == 0 {
-                return Ok(());
-            }
-            Err(self.reason(&answer.stderr()).unwrap_or_else(|| {
-                Error::step(format!("{} cannot be pulled", self.reference))
-                    .hint("the old release serves on; ask again: layers that came are kept")
-            }))
-        })
+        Action::command(line, |_| Ok(()))
     }
 
     fn assume(&self) {}
@@ -155,10 +200,25 @@ mod tests {
     }
 
     #[test]
+    fn image_offered_minimal() {
+        check("image_offered__minimal", &ImageOffered::new(REFERENCE, "/etc/talia/p/docker"));
+    }
+
+    #[test]
+    fn image_offered_everything() {
+        check("image_offered__everything", &ImageOffered::new("127.0.0.1:5000/a@sha256:11", "/c"));
+    }
+
+    #[test]
+    fn image_offered_hostile() {
+        check("image_offered__hostile", &ImageOffered::new("--verbose", "/a b/$(id)"));
+    }
+
+    #[test]
     fn a_refused_login_names_the_file_and_not_what_is_in_it() {
-        let step = ImagePull::new(REFERENCE, "/etc/talia/production/docker");
+        let step = ImageOffered::new(REFERENCE, "/etc/talia/production/docker");
         let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
-        let said = "Error response from daemon: unauthorized: authentication required";
+        let said = "unauthorized: authentication required";
         let error = read(&Answer::new(1, "", said)).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Preflight);
         assert!(error.to_string().contains("/etc/talia/production/docker/config.json"));

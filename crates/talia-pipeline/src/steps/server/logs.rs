@@ -1,156 +1,129 @@
 //! The app's own records, JSON lines in a folder for each slot.
 
-use std::{
-    fs::{self, File},
-    io::{BufRead as _, BufReader},
-    time::Duration,
-};
-
 use camino::Utf8PathBuf;
 
 use crate::{
-    command_line::{CommandLine, Effect},
     error::{Error, Result},
     parse::app_log,
     protocol::LogQuery,
+    server::LogFolder,
     step::{Action, Step, Summary},
 };
 
-/// The file that has everything, and what a rotation makes of it: `api.log.1`, …
-const NAME: &str = "api.log";
 /// How many records are told where nothing says since when.
 const LAST: usize = 200;
-/// No more records are told at once, whatever is asked.
+/// No more records are told at once, whatever is asked, and no more bytes of them.
 const MOST: usize = 20_000;
+const MOST_BYTES: usize = 8 << 20;
+
+/// The app's records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppLog {
+    /// The records, the oldest first.
+    pub records: Vec<String>,
+    /// Files that are named like a log and are not read, with the reason.
+    pub passed_over: Vec<String>,
+}
 
 /// In this process: the app's records in these folders, the oldest first.
+///
+/// The app may put anything there, so only [ordinary files of its own](LogFolder) are
+/// read. A line that is no record, such as one of a traceback, stays behind the record
+/// before it.
 #[derive(Debug)]
 pub struct ReadLogs {
     folders: Vec<Utf8PathBuf>,
+    owner: u32,
     query: LogQuery,
     now_ms: u64,
 }
 
 impl ReadLogs {
-    /// Those that the query names.
+    /// Those that the query names, in these folders of this user.
     pub fn new(
         folders: impl IntoIterator<Item = Utf8PathBuf>,
+        owner: u32,
         query: &LogQuery,
         now_ms: u64,
     ) -> Self {
-        Self { folders: folders.into_iter().collect(), query: query.clone(), now_ms }
+        Self { folders: folders.into_iter().collect(), owner, query: query.clone(), now_ms }
     }
 
-    fn read(&self) -> Result<Vec<String>> {
-        let since = self
-            .query
-            .since
-            .as_ref()
-            .map(|since| self.now_ms.saturating_sub(since.seconds() * 1000));
+    fn read(&self) -> Result<AppLog> {
+        let since = self.query.since.as_ref();
+        let since = since.map(|since| self.now_ms.saturating_sub(since.seconds() * 1000));
+        let id = self.query.request_id.as_ref().map(AsRef::as_ref);
         let mut found = Vec::new();
+        let mut passed_over = Vec::new();
         for folder in &self.folders {
-            let mut files: Vec<Utf8PathBuf> = folder
-                .read_dir_utf8()
-                .map(|entries| entries.flatten().map(camino::Utf8DirEntry::into_path).collect())
-                .unwrap_or_default();
-            files.retain(|file| file.file_name().is_some_and(|name| name.starts_with(NAME)));
-            for file in files {
-                let modified = fs::metadata(&file).and_then(|data| data.modified());
-                let modified = modified.ok().and_then(|at| {
-                    u64::try_from(at.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()
-                });
-                // A file that was written last before then has nothing since then.
-                if since.zip(modified).is_some_and(|(since, modified)| modified < since) {
+            let cannot = |cause: std::io::Error| {
+                Error::step(format!("the logs in {folder} cannot be read")).caused_by(cause)
+            };
+            let log = LogFolder::open(folder, self.owner).map_err(cannot)?;
+            passed_over.extend(log.passed_over);
+            for file in log.files {
+                // One that was written last before then has nothing since then; its time
+                // is cut to a second.
+                if since.is_some_and(|since| file.modified_ms + 1000 < since) {
                     continue;
                 }
-                let file = File::open(&file).map_err(|cause| {
-                    Error::step(format!("the log {file} cannot be read")).caused_by(cause)
-                })?;
-                for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
-                    let line = String::from_utf8_lossy(&line);
+                let mut at = 0;
+                for line in file.lines().map_err(cannot)? {
                     let record = app_log::read(&line);
-                    let id = self.query.request_id.as_ref().map(AsRef::as_ref);
+                    at = record.at_ms.unwrap_or(at);
                     if id.is_some_and(|id| record.request_id.as_deref() != Some(id))
-                        || since.is_some_and(|since| record.at_ms.is_some_and(|at| at < since))
+                        || since.is_some_and(|since| at < since)
                     {
                         continue;
                     }
-                    found.push((record.at_ms.unwrap_or(0), line.into_owned()));
+                    found.push((at, line));
                 }
+                self.cut(&mut found);
             }
         }
+        Ok(AppLog { records: found.into_iter().map(|(_, line)| line).collect(), passed_over })
+    }
+
+    /// Keeps the newest of what was found.
+    fn cut(&self, found: &mut Vec<(u64, String)>) {
         found.sort_by_key(|(at, _)| *at);
         let asked = self.query.since.is_some() || self.query.request_id.is_some();
-        let most = if asked { MOST } else { LAST };
-        let from = found.len().saturating_sub(most);
-        Ok(found.drain(from..).map(|(_, line)| line).collect())
+        let mut bytes = 0;
+        let kept = found.iter().rev().take(if asked { MOST } else { LAST });
+        let kept = kept.take_while(|(_, line)| {
+            bytes += line.len();
+            bytes <= MOST_BYTES
+        });
+        let gone = found.len() - kept.count();
+        found.drain(..gone);
     }
 }
 
 impl Step for ReadLogs {
-    type Output = Vec<String>;
+    type Output = AppLog;
 
     fn label(&self) -> String {
         "records".into()
     }
 
-    fn action(&self) -> Action<'_, Vec<String>> {
+    fn action(&self) -> Action<'_, AppLog> {
         let folders: Vec<&str> = self.folders.iter().map(|folder| folder.as_str()).collect();
         Action::read(format!("read the records in {}", folders.join(" and ")), || self.read())
     }
 
-    fn assume(&self) -> Vec<String> {
-        Vec::new()
+    fn assume(&self) -> AppLog {
+        AppLog::default()
     }
 
-    fn summary(&self, found: &Vec<String>) -> Summary {
-        Summary::line(found.len().to_string())
+    fn summary(&self, found: &AppLog) -> Summary {
+        Summary::line(found.records.len().to_string())
     }
-}
-
-/// `tail --follow=name --retry --lines=COUNT -- FILE…`: the app's records as they
-/// come, from both slots, whatever is rotated or switched meanwhile.
-///
-/// It ends when it is interrupted, after a day at the latest.
-#[derive(Debug)]
-pub struct FollowLogs {
-    folders: Vec<Utf8PathBuf>,
-    lines: u32,
-}
-
-impl FollowLogs {
-    /// Those in these folders, beginning with the last `lines` of each.
-    pub fn new(folders: impl IntoIterator<Item = Utf8PathBuf>, lines: u32) -> Self {
-        Self { folders: folders.into_iter().collect(), lines }
-    }
-}
-
-impl Step for FollowLogs {
-    type Output = ();
-
-    fn label(&self) -> String {
-        "follow the records".into()
-    }
-
-    fn action(&self) -> Action<'_, ()> {
-        let mut line = CommandLine::new("tail")
-            .args(["--quiet", "--follow=name", "--retry"])
-            .option("--lines", self.lines.to_string());
-        for folder in &self.folders {
-            line = line.operand(folder.join(NAME).as_str());
-        }
-        let line = line
-            .effect(Effect::Read)
-            .timeout(Duration::from_secs(24 * 60 * 60))
-            .purpose("the app's records as they come");
-        Action::command(line, |_| Ok(()))
-    }
-
-    fn assume(&self) {}
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::MetadataExt as _};
+
     use super::*;
     use crate::steps::testing::check;
 
@@ -160,22 +133,7 @@ mod tests {
 
     #[test]
     fn read_logs_minimal() {
-        check("read_logs__minimal", &ReadLogs::new(folders(), &LogQuery::default(), 0));
-    }
-
-    #[test]
-    fn follow_logs_minimal() {
-        check("follow_logs__minimal", &FollowLogs::new(folders(), 20));
-    }
-
-    #[test]
-    fn follow_logs_everything() {
-        check("follow_logs__everything", &FollowLogs::new(["/l".into()], 0));
-    }
-
-    #[test]
-    fn follow_logs_hostile() {
-        check("follow_logs__hostile", &FollowLogs::new(["-x; $(id)".into()], 1));
+        check("read_logs__minimal", &ReadLogs::new(folders(), 10001, &LogQuery::default(), 0));
     }
 
     #[test]
@@ -193,10 +151,13 @@ mod tests {
         fs::write(folders[0].join("api.log"), line(3, "b") + "a traceback\n").unwrap();
         fs::write(folders[1].join("api.log"), line(2, "a")).unwrap();
         fs::write(folders[1].join("request.log"), line(9, "a")).unwrap();
-        let read =
-            |query| ReadLogs::new(folders.clone(), &query, 1_795_508_104_000).read().unwrap();
+        let owner = fs::metadata(&root).unwrap().uid();
+        let read = |query| {
+            ReadLogs::new(folders.clone(), owner, &query, 1_795_508_104_000).read().unwrap().records
+        };
         let all = read(LogQuery::default());
         assert_eq!(all.len(), 4, "{all:?}");
+        assert!(all[2].contains(":03.") && all[3] == "a traceback", "{all:?}");
         let request = LogQuery { request_id: Some("a".parse().unwrap()), ..LogQuery::default() };
         let of_a = read(request);
         assert!(of_a[0].contains(":01.") && of_a[1].contains(":02.") && of_a.len() == 2);

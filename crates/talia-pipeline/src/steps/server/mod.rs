@@ -3,6 +3,7 @@
 mod compose;
 mod compose_text;
 mod container;
+mod database;
 mod disk;
 mod engine;
 mod files;
@@ -19,13 +20,14 @@ mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
 pub use compose_text::{ComposeText, RemoveScratch, WriteScratch};
-pub use container::{Container, ContainerLog, Containers};
+pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
+pub use database::ReadDatabase;
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
 pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles};
-pub use health::{ServedHealth, ServedNow, SlotHealth, SlotStable, Waited};
-pub use image::{ImagePull, ImageRemove};
-pub use logs::{FollowLogs, ReadLogs};
+pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waited};
+pub use image::{ImageOffered, ImagePull, ImageRemove};
+pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
 pub use nginx::{NginxReload, NginxSites, NginxTest};
 pub use pause::Pause;

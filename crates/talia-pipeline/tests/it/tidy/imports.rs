@@ -124,6 +124,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "process/",
             "private.rs",
             "report/console.rs",
+            "runner/faults.rs",
+            "server/app_logs.rs",
             "server/lock.rs",
             "state.rs",
             "world.rs",

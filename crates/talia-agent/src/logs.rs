@@ -1,0 +1,72 @@
+//! The app's own records, once or as they come.
+
+use std::{io, time::Duration};
+
+use talia_pipeline::{
+    Error, Event, ExitCode, Result, Stream,
+    flows::server::{log_tail, logs},
+    parse::app_log,
+    protocol::LogQuery,
+    secret::Masker,
+};
+
+use crate::serve::{Ask, root};
+
+/// How many records of each slot come before the new ones.
+const SHOWN_FIRST: usize = 20;
+/// How long nothing is looked for.
+const NAP: Duration = Duration::from_millis(300);
+/// After so many naps without a record something is written all the same: only so is
+/// it seen that the client has gone.
+const QUIET: u32 = 10;
+
+impl Ask<'_> {
+    /// Tells the records; what the app should not have logged is masked.
+    pub(crate) fn logs(&self, query: &LogQuery) -> Result<ExitCode> {
+        let server = self.server(root());
+        let mut pipeline = self.pipeline(&self.site.signals);
+        let masker = Masker::new(pipeline.secret_values());
+        if query.follow {
+            return self.follow(query, &masker);
+        }
+        pipeline = pipeline.report(self.feed.report());
+        let finished = pipeline.run(|cx| logs(cx, &server, query));
+        let Ok(records) = finished.result else { return Ok(finished.exit_code) };
+        let records: Vec<_> = records.iter().map(|record| masker.mask(record)).collect();
+        Ok(self.tell(&records))
+    }
+
+    /// Tells the records as they come, until the client goes away or ends it.
+    fn follow(&self, query: &LogQuery, masker: &Masker) -> Result<ExitCode> {
+        let server = self.server(root());
+        let cannot = |cause: io::Error| Error::step("the logs cannot be read").caused_by(cause);
+        let mut tail = log_tail(&server);
+        let id = query.request_id.as_ref().map(AsRef::as_ref);
+        let is_asked =
+            |line: &str| id.is_none_or(|id| app_log::read(line).request_id.as_deref() == Some(id));
+        let mut lines = tail.last(SHOWN_FIRST).map_err(cannot)?;
+        if id.is_some() || query.since.is_some() {
+            // What was asked for may be further back.
+            let mut pipeline = self.pipeline(&self.site.signals);
+            lines = pipeline.run(|cx| logs(cx, &server, query)).result?;
+        }
+        let mut quiet = 0;
+        while !self.site.signals.is_cancelled() && !self.feed.is_gone() {
+            for line in lines.iter().filter(|line| is_asked(line)) {
+                self.feed.tell(&Event::Output {
+                    id: "logs".to_owned(),
+                    stream: Stream::Stdout,
+                    text: masker.mask(line).into_owned(),
+                });
+            }
+            quiet = if lines.is_empty() { quiet + 1 } else { 0 };
+            if quiet == QUIET {
+                self.feed.tell(&Event::Progress { id: "logs".to_owned(), text: String::new() });
+                quiet = 0;
+            }
+            std::thread::sleep(NAP);
+            lines = tail.more().map_err(cannot)?;
+        }
+        Ok(ExitCode::Success)
+    }
+}

@@ -1,0 +1,196 @@
+//! The database of an environment: backed up, tried, and made what it was.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    flows::{self, BackupOrder, DrillOrder, DrillPlace},
+    parse::database_url::Database,
+    protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
+    steps::{
+        backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
+        server::{ReadDatabase, ReadRecords, SetMaintenance},
+    },
+};
+
+use super::Server;
+
+/// Whom PostgreSQL's server runs as where it is installed, for a drill on this machine.
+const POSTGRES: &str = "postgres";
+
+/// Backs the database up, proves that the backup can be read, and tries it out where
+/// the policy asks for that; only then do outdated backups go.
+///
+/// # Errors
+/// Refused where the policy names no database; otherwise as
+/// [`backup`](crate::flows::backup) and [`drill`](crate::flows::drill).
+pub fn backup_now(cx: &Context, server: &Server) -> Result<BackupState> {
+    let database = database(cx, server)?;
+    prove(cx, server, &database).map(|record| state(&record))
+}
+
+/// Restores a backup somewhere else and compares it; without an id, the last one that
+/// counts.
+///
+/// # Errors
+/// As [`drill`](crate::flows::drill); refused where there is no backup.
+pub fn drill_now(cx: &Context, server: &Server, id: Option<&str>) -> Result<Drilled> {
+    let id = match id {
+        Some(id) => BackupId::new(id)?,
+        None => match cx.observe(Backups::new(&place(server)))?.last() {
+            Some(last) => last.id.clone(),
+            None => {
+                return Err(Error::refused("there is no backup that counts, so none to drill")
+                    .hint("make one: `cargo xtask backup`"));
+            }
+        },
+    };
+    let record = try_out(cx, server, &id)?;
+    let backup = state(&record);
+    let (tables, rows, not_drilled) = match record.drill {
+        Some(Drill::Passed { tables, rows, not_drilled, .. }) => (tables, rows, not_drilled),
+        _ => (0, 0, Vec::new()),
+    };
+    Ok(Drilled { backup, tables, rows, not_drilled })
+}
+
+/// What [`restore`] would overwrite. It changes nothing in the database.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_plan(cx: &Context, server: &Server, id: &str) -> Result<RestorePlan> {
+    let database = database(cx, server)?;
+    let (id, order) = (BackupId::new(id)?, order(server, "-before-restore")?);
+    let outlook = flows::restore_outlook(cx, &place(server), &id, &database, &order)?;
+    Ok(RestorePlan {
+        text: outlook.to_string(),
+        database: outlook.database,
+        backup: state(&outlook.backup),
+    })
+}
+
+/// Makes the database what it was in a backup, having backed it up first. Clients get
+/// the maintenance page meanwhile; the app goes on, but its connections are ended when
+/// the data is replaced, and once more after that: what it had cached of the old
+/// tables would be wrong.
+///
+/// # Errors
+/// As [`restore`](crate::flows::restore); what is in the database is then as it was.
+pub fn restore(cx: &Context, server: &Server, id: &str) -> Result<Restored> {
+    let database = database(cx, server)?;
+    let id = BackupId::new(id)?;
+    let order = order(server, "-before-restore")?.retention(retention(server));
+    let order = kept(cx, server)?.iter().fold(order, BackupOrder::keeping);
+    let page = server.layout.maintenance();
+    if page.exists() {
+        cx.note("clients get the maintenance page already; it stays");
+    } else {
+        cx.finally(SetMaintenance::new(&page, false));
+        cx.run(SetMaintenance::new(&page, true))?;
+    }
+    let report = flows::restore(cx, &place(server), &id, &database, &order)?;
+    Ok(Restored {
+        database: database.to_string(),
+        backup: state(&report.restored),
+        before: state(&report.before),
+        differences: report.differences,
+    })
+}
+
+/// The last backup that counts.
+///
+/// # Errors
+/// When the run is cancelled.
+pub(super) fn last_backup(cx: &Context, server: &Server) -> Result<Option<BackupState>> {
+    let listing = cx.probe(Backups::new(&place(server)))?.unwrap_or_default();
+    Ok(listing.last().map(state))
+}
+
+/// What a backup proved.
+pub(super) struct Proven {
+    pub(super) id: String,
+    pub(super) schema_hash: Option<String>,
+}
+
+/// Makes the backup that a release or a rollback needs; `None` where the policy names
+/// no database.
+///
+/// # Errors
+/// As [`backup_now`]; nothing that runs was touched then.
+pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven>> {
+    if server.policy.backup.database.is_none() {
+        cx.skip("the policy names no database, so there is no backup");
+        return Ok(None);
+    }
+    let database = database(cx, server)?;
+    let record = prove(cx, server, &database)?;
+    Ok(Some(Proven { id: record.id.to_string(), schema_hash: Some(record.schema_hash) }))
+}
+
+fn database(cx: &Context, server: &Server) -> Result<Database> {
+    let Some(name) = &server.policy.backup.database else {
+        return Err(Error::refused("the server's policy says that there is no database").hint(
+            "set `database` in [backup] of the policy to the name in .env that holds its URL",
+        ));
+    };
+    cx.observe(ReadDatabase::new(server.layout.env_file(), name))
+}
+
+fn place(server: &Server) -> BackupPlace {
+    BackupPlace::new(server.layout.backups())
+}
+
+fn retention(server: &Server) -> Retention {
+    Retention::new(server.policy.backup.keep, server.policy.backup.keep_days)
+}
+
+/// A name by the time; two of one second differ in their milliseconds.
+fn order(server: &Server, end: &str) -> Result<BackupOrder> {
+    let (time, rest) = (compact_time(server.now_ms), server.now_ms % 1000);
+    let id = BackupId::new(format!("{time}-{rest:03}{end}"))?;
+    Ok(BackupOrder::new(&id, server.now_ms))
+}
+
+/// The backups that were made before the releases that are kept.
+fn kept(cx: &Context, server: &Server) -> Result<Vec<BackupId>> {
+    let records = cx.observe(ReadRecords::new(&server.layout))?.all;
+    let own = records.into_iter().filter_map(|record| BackupId::new(record.backup?).ok());
+    Ok(own.collect())
+}
+
+fn prove(cx: &Context, server: &Server, database: &Database) -> Result<BackupRecord> {
+    let place = place(server);
+    let mut record = flows::backup(cx, &place, database, &order(server, "")?)?;
+    if server.policy.backup.drill {
+        record = try_out(cx, server, &record.id)?;
+    }
+    // Only now: of a backup that does not restore, nothing may go in its favour.
+    let prune = Prune::new(&place, retention(server), server.now_ms).keeping(&record.id);
+    cx.run(kept(cx, server)?.iter().fold(prune, Prune::keeping))?;
+    Ok(record)
+}
+
+fn try_out(cx: &Context, server: &Server, id: &BackupId) -> Result<BackupRecord> {
+    let at = match &server.policy.backup.scratch {
+        Some(name) => {
+            let scratch = cx.observe(ReadDatabase::new(server.layout.env_file(), name))?;
+            let own = server.layout.environment().as_str().replace('-', "_");
+            // Environments may share the scratch server.
+            DrillPlace::server(&scratch).database_name(format!("talia_drill_{own}"))
+        }
+        None => DrillPlace::local(server.layout.drill()).run_as(POSTGRES),
+    };
+    flows::drill(cx, &place(server), id, &at, &DrillOrder::new(server.now_ms))
+}
+
+fn state(record: &BackupRecord) -> BackupState {
+    let drilled_ms = match &record.drill {
+        Some(Drill::Passed { at_ms, .. }) => Some(*at_ms),
+        _ => None,
+    };
+    BackupState {
+        id: record.id.to_string(),
+        at_ms: record.at_ms,
+        bytes: record.full.bytes,
+        drilled_ms,
+    }
+}

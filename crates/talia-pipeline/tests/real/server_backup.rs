@@ -1,0 +1,126 @@
+//! What an agent does with a real database: by the policy, from the live `.env`.
+
+use std::fs;
+
+use talia_pipeline::{
+    Context, Finished, Pipeline, Result, World,
+    flows::server::{Server, backup_now, drill_now, restore, restore_plan},
+    secret::{Secret, SecretValue},
+    server::Layout,
+    settings::Policy,
+};
+
+use crate::{
+    Collect,
+    backup::{NAME, Setting, URL_NAME, names},
+    drill::UNRESTORABLE,
+    postgres::{PASSWORD, USER},
+};
+
+/// A server whose policy keeps one backup, and wants it drilled on the database's own
+/// server.
+fn server(setting: &Setting, now_ms: u64) -> Server {
+    let text = "environment = \"staging\"\n[backup]\nkeep = 1\nkeep_days = 0\ndrill = true\n\
+                scratch = \"TRY_OUT\"\n";
+    let (_, policy) = Policy::parse(text, "/etc/talia/staging.toml".into()).unwrap();
+    let layout = Layout::new(&"staging".parse().unwrap(), &policy).below(setting.folder.path());
+    fs::create_dir_all(layout.folder()).unwrap();
+    fs::create_dir_all(layout.maintenance().parent().unwrap()).unwrap();
+    let env = format!(
+        "DATABASE_URL='{}'\nTRY_OUT='{}'\n",
+        setting.server.url(URL_NAME),
+        setting.server.url("postgres")
+    );
+    fs::write(layout.env_file(), env).unwrap();
+    let owner = USER.replace('"', "\"\"");
+    setting.server.admin("postgres", &format!("ALTER ROLE \"{owner}\" CREATEDB"));
+    Server { layout, policy, now_ms, run: "1".into(), by: "ana".parse().unwrap() }
+}
+
+fn run<T: Send>(flow: impl Fn(&Context) -> Result<T>) -> (Finished<T>, String) {
+    let secret = Secret::given("password", SecretValue::new(PASSWORD));
+    let heard = Collect::default();
+    let pipeline = Pipeline::new("server", "/", World::real().unwrap());
+    let finished = pipeline.secrets([secret]).report(heard.clone()).run(flow);
+    let told = heard.events().iter().map(|event| event.to_json() + "\n").collect();
+    (finished, told)
+}
+
+const NOW: u64 = 1_795_508_100_042;
+const FIRST: &str = "20261124T081500Z-042";
+
+#[test]
+fn a_backup_is_made_tried_and_restored_while_a_client_is_at_work() {
+    let setting = Setting::new(1);
+    let server = |now| server(&setting, now);
+    let first = server(NOW);
+    let made = run(|cx| backup_now(cx, &first)).0.result.unwrap();
+    assert_eq!((made.id.as_str(), made.drilled_ms), (FIRST, Some(NOW)));
+
+    let drilled = run(|cx| drill_now(cx, &first, None)).0.result.unwrap();
+    assert_eq!((drilled.backup.id.as_str(), drilled.rows > 1000), (FIRST, true));
+
+    setting.server.ask(NAME, "DELETE FROM big WHERE id > 500");
+    let later = server(NOW + 60_000);
+    let plan = run(|cx| restore_plan(cx, &later, FIRST)).0.result.unwrap();
+    assert!(plan.text.contains("public.big: 500 rows now, 1000 in the backup"), "{}", plan.text);
+
+    // It holds a lock on what is to be replaced, for longer than anybody waits.
+    let open = "BEGIN; DELETE FROM big WHERE id = 1; SELECT pg_sleep(600);";
+    let _open = setting.server.again_and_again(NAME, open);
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    while setting.server.admin(NAME, asleep) != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let page = later.layout.maintenance();
+    let (finished, told) = run(|cx| restore(cx, &later, FIRST));
+    let restored = finished.result.unwrap();
+    assert_eq!(restored.before.id, "20261124T081600Z-042-before-restore");
+    assert_eq!(restored.differences, Vec::<String>::new());
+    assert_eq!(setting.server.ask(NAME, "SELECT count(*) FROM big"), "1000");
+    assert_eq!(setting.server.admin(NAME, asleep), "0");
+    assert!(told.contains("maintenance on") && !page.exists(), "{told}");
+    assert!(!told.contains("can:ary"), "{told}");
+
+    // Somebody's own maintenance stays.
+    fs::write(&page, "").unwrap();
+    run(|cx| restore(cx, &server(NOW + 120_000), FIRST)).0.result.unwrap();
+    assert!(page.exists());
+    // What was restored stays, whatever the retention says.
+    let kept = names(&first.layout.backups());
+    assert!(kept.contains(&format!("{FIRST}.dump")), "{kept:?}");
+}
+
+#[test]
+fn a_backup_that_does_not_restore_pushes_no_other_one_out() {
+    let setting = Setting::new(1);
+    let first = server(&setting, NOW);
+    run(|cx| backup_now(cx, &first)).0.result.unwrap();
+    setting.server.ask(NAME, UNRESTORABLE);
+    let second = server(&setting, NOW + 60_000);
+    let (finished, _) = run(|cx| backup_now(cx, &second));
+    assert_eq!(finished.exit_code.code(), 1);
+    let error = finished.result.unwrap_err();
+    assert!(error.to_string().contains("is none"), "{error}");
+    let kept = names(&first.layout.backups());
+    assert!(kept.contains(&format!("{FIRST}.dump")), "{kept:?}");
+    // The next good one does.
+    setting.server.ask(NAME, "DROP TABLE checked");
+    let third = server(&setting, NOW + 120_000);
+    let made = run(|cx| backup_now(cx, &third)).0.result.unwrap();
+    let kept = names(&first.layout.backups());
+    let own: Vec<String> = ["dump", "json", "sql"].map(|end| format!("{}.{end}", made.id)).into();
+    assert_eq!(kept, own);
+}
+
+#[test]
+fn what_the_env_file_lacks_is_said() {
+    let setting = Setting::new(1);
+    let server = server(&setting, NOW);
+    fs::write(server.layout.env_file(), "A=1\n").unwrap();
+    let (finished, _) = run(|cx| backup_now(cx, &server));
+    assert_eq!(finished.exit_code.code(), 3);
+    let error = finished.result.unwrap_err();
+    assert!(error.to_string().contains("has no `DATABASE_URL`"), "{error}");
+    assert!(!server.layout.backups().exists());
+}

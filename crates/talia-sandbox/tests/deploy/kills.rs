@@ -1,0 +1,261 @@
+//! Agents, clients and servers that are killed: a rerun converges from what is left.
+
+use std::{process::Command, time::Duration};
+
+use talia_pipeline::{
+    protocol::{Released, Request},
+    templates::Role,
+};
+
+use crate::{
+    kit::{Site, Yard, said, until},
+    load::Mix,
+};
+
+/// Long enough for a start under load.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Kills the agent at every boundary of an upgrade in turn. After each: clients have
+/// lost nothing, the rerun converges, and a rollback leads back to where it began.
+pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&b);
+    site.have(&a);
+    site.released(&b);
+    let steps = site.last_steps();
+    site.have(&a);
+    println!("{} boundaries: {}", steps.len(), steps.join(", "));
+    assert!(steps.len() >= 8, "an upgrade has more steps: {steps:?}");
+
+    // Between two kills nothing is waited for.
+    let _stability = site.policy("stability_seconds", "0");
+    let _drain = site.policy("drain_seconds", "0");
+    let load = site.load(Mix::light());
+    let mut seen = 0;
+    for n in 0..=steps.len() {
+        let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
+        let dying = {
+            let _stability = site.policy("stability_seconds", "1");
+            let _drain = site.policy("drain_seconds", "1");
+            site.faults(&fault);
+            let dying = site.release(&b);
+            site.no_faults();
+            dying
+        };
+        // A round of questions less, and the last number is never reached.
+        let ended = n + 2 > steps.len() && dying.exit == Some(0);
+        assert!(ended || dying.exit == Some(137), "{fault}: {:?} {dying:#?}", dying.exit);
+        let state = site.status();
+        assert!(state.lock.is_none(), "{fault}: {state:#?}");
+        let (_, failures) = load.so_far();
+        let step = n.checked_sub(1).and_then(|n| steps.get(n)).map_or("nothing", String::as_str);
+        println!(
+            "{fault} ({step}): served {:?}, unfinished {:?}, {failures} failures",
+            state.served.map(|revision| revision.short().to_owned()),
+            state.unfinished.is_some()
+        );
+        assert_eq!(failures, seen, "{fault}: clients have noticed");
+        seen = failures;
+
+        site.released(&b);
+        site.is_settled_at(&b);
+        let back: Released = site.rollback(None).answer();
+        assert_eq!(back.live.revision, a.revision, "{fault}");
+        site.is_settled_at(&a);
+    }
+    let told = load.stop();
+    println!("{told}");
+    told.lost_nothing();
+}
+
+/// Starts a release whose agent stops itself there, and waits until it has.
+fn stopped(site: &Site, fault: &str, version: &crate::kit::Version) -> crate::kit::Asking {
+    site.faults(fault);
+    let asking = site.begin_release(version);
+    until("the agent has stopped itself", SOON, || {
+        site.droplet.exec(["pgrep", "--runstates", "T", "--exact", "talia-agent"]).unwrap().exit
+            == 0
+    });
+    site.no_faults();
+    asking
+}
+
+fn go_on(site: &Site) {
+    site.droplet.kill("talia-agent", "CONT").unwrap();
+}
+
+pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let asking = stopped(&site, "stop before \"switch to\"", &b);
+    let holder = site.status().lock.expect("it holds the lock");
+    assert_eq!((holder.doing.as_str(), holder.by.as_str()), ("release", "test"));
+    // Who is refused hears who works there, since when, and as which run.
+    site.release(&b).failed(4, &["test works on this server: release, since", &holder.run]);
+    let ended: Vec<u32> = site.ask(Role::Admin, &Request::Unlock).answer();
+    assert!(ended.contains(&holder.pid), "{ended:?}");
+    assert_eq!(asking.wait().exit, Some(137));
+    assert_eq!((site.agents(), site.status().lock), (0, None));
+    site.released(&b);
+    site.is_settled_at(&b);
+    load.stop().lost_nothing();
+}
+
+pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let asking = {
+        let _slow = site.policy("migrate", "[\"sleep\", \"100\"]");
+        let asking = site.begin_release(&b);
+        until("the migration runs", SOON, || {
+            site.droplet.exec(["pgrep", "--full", "^sleep 100"]).unwrap().exit == 0
+        });
+        asking
+    };
+    site.droplet.kill("talia-agent", "KILL").unwrap();
+    assert_eq!(asking.wait().exit, Some(137));
+    assert_eq!(site.agents(), 0);
+    let holder = site.status().lock.expect("its child holds the lock");
+    site.release(&b).failed(4, &[&holder.run]);
+    let ended: Vec<u32> = site.ask(Role::Admin, &Request::Unlock).answer();
+    assert!(!ended.is_empty());
+    assert_eq!(site.status().lock, None);
+    site.released(&b);
+    site.is_settled_at(&b);
+    let left = site.droplet.exec(["pgrep", "--full", "^sleep 100"]).unwrap();
+    assert_ne!(left.exit, 0, "the migration goes on");
+    load.stop().lost_nothing();
+}
+
+pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let asking = site.begin_release(&b);
+    until("the new container runs", SOON, || site.containers().len() == 2);
+    assert_eq!(asking.kill().exit, None);
+    until("the release is finished without its client", SOON, || {
+        let state = site.status();
+        state.lock.is_none() && state.live.is_some_and(|live| live.revision == b.revision)
+    });
+    site.is_settled_at(&b);
+    load.stop().lost_nothing();
+}
+
+pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let asking = stopped(&site, "stop after \"write release\"", &b);
+    let signal = |signal: &str| {
+        said(Command::new("kill").args(["-s", signal, &asking.pid().to_string()]));
+    };
+    signal("STOP");
+    go_on(&site);
+    until("the release is finished without its reader", SOON, || {
+        let state = site.status();
+        state.lock.is_none() && state.live.is_some_and(|live| live.revision == b.revision)
+    });
+    signal("CONT");
+    asking.wait();
+    site.is_settled_at(&b);
+}
+
+pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let asking = {
+        // Time to be cancelled in.
+        let _stability = site.policy("stability_seconds", "30");
+        let asking = site.begin_release(&b);
+        until("the new container runs", SOON, || site.containers().len() == 2);
+        asking
+    };
+    let cancelled = site.ask(Role::Deploy, &Request::Cancel);
+    let told: String = cancelled.answer();
+    assert_eq!(told, "cancelled");
+    assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);
+    assert_eq!(asking.wait().exit, Some(130));
+    site.is_settled_at(&a);
+    load.stop().lost_nothing();
+}
+
+/// Cuts the power just before and just after the switch. Both times one version is
+/// served when the host is up again, and `boot` leaves nothing else.
+pub(crate) fn a_host_that_reboots_in_the_middle(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    for (fault, served) in [("stop before \"switch to\"", &a), ("stop after \"switch to\"", &b)] {
+        site.have(&a);
+        let asking = stopped(&site, fault, &b);
+        site.droplet.power_cut().unwrap();
+        drop(asking);
+        site.droplet.start().unwrap();
+        until("a version is served after the boot", SOON, || site.status().served.is_ok());
+        assert_eq!(site.status().served, Ok(served.revision.clone()), "{fault}");
+        let boot = site.ask(Role::Admin, &Request::Boot);
+        assert_eq!(boot.exit, Some(0), "{fault}: {boot:#?}");
+        site.is_settled_at(served);
+    }
+    // And as an administrator does it, with nothing under way.
+    site.droplet.reboot().unwrap();
+    until("it is served after the boot", SOON, || site.status().served.is_ok());
+    site.is_settled_at(&b);
+}
+
+pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let fails = site.images.version("health fails", crate::kit::Behaviour::HealthFails);
+    let asking = site.begin_release(&fails);
+    until("the new container runs", SOON, || site.containers().len() == 2);
+    site.droplet.restart_engine().unwrap();
+    asking.wait().failed(1, &["not healthy within 8 s"]);
+    site.is_settled_at(&a);
+    // One that is well is released in spite of it.
+    let asking = stopped(&site, "stop after \"wait for health\"", &b);
+    site.droplet.restart_engine().unwrap();
+    go_on(&site);
+    assert_eq!(asking.wait().exit, Some(0));
+    site.is_settled_at(&b);
+    load.stop().lost_nothing();
+}
+
+/// Fills the engine's disk when the image is about to be pulled, then the journal's.
+pub(crate) fn a_disk_that_is_full(yard: &Yard) {
+    let site = yard.small();
+    let (a, b) = (site.well("a"), site.well("b"));
+    site.have(&a);
+    let load = site.load(Mix::light());
+    let asking = stopped(&site, "stop before \"pull image\"", &b);
+    let balloon = site.droplet.fill_disk("/var/lib/docker", 0).unwrap();
+    go_on(&site);
+    let failed = asking.wait();
+    println!("while it pulls: {}", failed.failure());
+    failed.failed(1, &["no space left on device"]);
+    let early = site.release(&b);
+    println!("before it begins: {}", early.failure());
+    early.failed(3, &["MB free"]);
+    balloon.free().unwrap();
+    site.is_settled_at(&a);
+
+    let balloon = site.droplet.fill_disk("/opt", 0).unwrap();
+    let refused = site.release(&b);
+    println!("without a journal: {}", refused.failure());
+    assert_ne!(refused.exit, Some(0));
+    balloon.free().unwrap();
+    site.is_settled_at(&a);
+    site.released(&b);
+    site.is_settled_at(&b);
+    load.stop().lost_nothing();
+}

@@ -1,0 +1,46 @@
+//! What the tests stand on: an agent that obeys faults, images that misbehave, and a
+//! server that is asked as clients ask it.
+
+mod agent;
+mod asking;
+mod images;
+mod site;
+mod yard;
+
+pub(crate) use asking::{Asking, Said};
+pub(crate) use images::{Behaviour, Images, Version};
+pub(crate) use site::Site;
+pub(crate) use yard::Yard;
+
+use std::{
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Runs a program; whatever its end.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.output().unwrap_or_else(|error| {
+        panic!("{name} cannot be started ({error}): `cargo xtask selftest --install` brings it in")
+    })
+}
+
+/// Runs a program that has to succeed; gives what it says.
+#[track_caller]
+pub(crate) fn said(command: &mut Command) -> String {
+    let output = output(command.stdin(Stdio::null()));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
+    stdout
+}
+
+/// Asks again and again until it holds.
+#[track_caller]
+pub(crate) fn until(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < within, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,245 @@
+//! One environment on a droplet, asked over ssh as clients ask it.
+
+use std::{process::Command, sync::Arc};
+
+use talia_pipeline::{
+    Event,
+    protocol::{ReleaseId, Released, Request, RevisionId, ServerState, Slot},
+    templates::Role,
+};
+use talia_sandbox::{Droplet, Sandbox};
+
+use super::{Asking, Behaviour, Images, Said, Version};
+use crate::load::{Load, Mix, Target};
+
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) droplet: Droplet,
+    pub(crate) environment: String,
+    pub(crate) images: Arc<Images>,
+}
+
+/// A container of a release, as the engine shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) slot: String,
+    pub(crate) revision: String,
+    pub(crate) state: String,
+    pub(crate) id: String,
+}
+
+/// Puts a file back as it was.
+pub(crate) struct Before<'a> {
+    site: &'a Site,
+    path: String,
+    content: Vec<u8>,
+}
+
+impl Drop for Before<'_> {
+    fn drop(&mut self) {
+        drop(self.site.droplet.write(&self.path, &self.content, 0o644));
+    }
+}
+
+impl Site {
+    /// Starts to ask, and waits for nothing.
+    pub(crate) fn begin(&self, role: Role, request: &Request, stdin: &[u8]) -> Asking {
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"])
+            .args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5"])
+            // A path with blanks is quoted in an option's value.
+            .args(["-o", &format!("UserKnownHostsFile=\"{}\"", self.sandbox.known_hosts())])
+            .args(["-i", self.sandbox.key(&self.environment, role).as_str()])
+            .args(["-p", &self.droplet.ssh_port().to_string()])
+            .arg(format!("{}@127.0.0.1", self.droplet.user(&self.environment, role)))
+            .arg(request.to_string());
+        Asking::start(ssh, stdin)
+    }
+
+    #[track_caller]
+    pub(crate) fn ask(&self, role: Role, request: &Request) -> Said {
+        self.begin(role, request, &[]).wait()
+    }
+
+    #[track_caller]
+    pub(crate) fn status(&self) -> ServerState {
+        self.ask(Role::Deploy, &Request::Status).answer()
+    }
+
+    /// What is live now, as the server says.
+    #[track_caller]
+    pub(crate) fn live(&self) -> Option<RevisionId> {
+        self.status().live.map(|live| live.revision)
+    }
+
+    pub(crate) fn release_request(&self, version: &Version, after: Option<RevisionId>) -> Request {
+        Request::Release {
+            digest: version.digest.clone(),
+            revision: version.revision.clone(),
+            after,
+            by: "test".parse().unwrap(),
+            accept_drift: false,
+        }
+    }
+
+    /// Starts to release what comes after the live one.
+    #[track_caller]
+    pub(crate) fn begin_release(&self, version: &Version) -> Asking {
+        let request = self.release_request(version, self.live());
+        self.begin(Role::Deploy, &request, &[])
+    }
+
+    /// Releases what comes after the live one, whatever comes of it.
+    #[track_caller]
+    pub(crate) fn release(&self, version: &Version) -> Said {
+        self.begin_release(version).wait()
+    }
+
+    /// Releases, and has to succeed.
+    #[track_caller]
+    pub(crate) fn released(&self, version: &Version) -> Released {
+        let said = self.release(version);
+        assert_eq!(said.exit, Some(0), "{}\n{:#?}", said.failure(), said);
+        let released: Released = said.answer();
+        assert_eq!(released.live.revision, version.revision);
+        released
+    }
+
+    #[track_caller]
+    pub(crate) fn rollback(&self, to: Option<ReleaseId>) -> Said {
+        let by = "test".parse().unwrap();
+        self.ask(Role::Deploy, &Request::Rollback { to, by, accept_schema: false })
+    }
+
+    /// A version that does nothing wrong.
+    pub(crate) fn well(&self, name: &str) -> Version {
+        self.images.version(name, Behaviour::Well)
+    }
+
+    /// Has this version live, by a release if it is not.
+    #[track_caller]
+    pub(crate) fn have(&self, version: &Version) {
+        self.no_faults();
+        let state = self.status();
+        let is_live = state.live.is_some_and(|live| live.revision == version.revision);
+        if !is_live || state.served.as_ref() != Ok(&version.revision) {
+            self.released(version);
+        }
+        self.is_settled_at(version);
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target::new(&self.sandbox, &self.droplet, &self.environment)
+    }
+
+    /// Load on what is live, once it answers.
+    pub(crate) fn load(&self, mix: Mix) -> Load {
+        let load = Load::start(&self.target(), mix);
+        super::until("clients are answered", std::time::Duration::from_secs(10), || {
+            load.so_far().0 > 20
+        });
+        load
+    }
+
+    /// Orders faults for the agents that start from now on.
+    pub(crate) fn faults(&self, text: &str) {
+        let path = format!("/etc/talia/{}.faults", self.environment);
+        self.droplet.write(&path, text.as_bytes(), 0o644).unwrap();
+    }
+
+    pub(crate) fn no_faults(&self) {
+        let path = format!("/etc/talia/{}.faults", self.environment);
+        self.droplet.said(["rm", "--force", "--", &path]).unwrap();
+    }
+
+    /// Sets a key of the server's policy until the result is dropped.
+    #[must_use]
+    pub(crate) fn policy(&self, key: &str, value: &str) -> Before<'_> {
+        let path = format!("/etc/talia/{}.toml", self.environment);
+        let content = self.droplet.read(&path).unwrap();
+        let text = String::from_utf8(content.clone()).unwrap();
+        let set = format!("{key} = {value}");
+        let has = |line: &str| line.split(" = ").next() == Some(key);
+        let changed = match text.lines().any(has) {
+            true => text.lines().map(|line| if has(line) { &set } else { line }).collect(),
+            false => [set.as_str()].into_iter().chain(text.lines()).collect::<Vec<_>>(),
+        };
+        let changed = format!("{}\n", changed.join("\n"));
+        self.droplet.write(&path, changed.as_bytes(), 0o644).unwrap();
+        Before { site: self, path, content }
+    }
+
+    /// Every container of the environment, running or not.
+    pub(crate) fn containers(&self) -> Vec<Container> {
+        let format =
+            "--format={{.Label \"talia.slot\"}} {{.Label \"talia.revision\"}} {{.State}} {{.ID}}";
+        let filter = format!("--filter=label=talia.environment={}", self.environment);
+        let said = self.droplet.said(["docker", "ps", "--all", "--no-trunc", &filter, format]);
+        let said = said.unwrap();
+        let container = |line: &str| {
+            let mut words = line.split(' ').map(str::to_owned);
+            let mut word = || words.next().unwrap_or_default();
+            Container { slot: word(), revision: word(), state: word(), id: word() }
+        };
+        said.lines().map(container).collect()
+    }
+
+    /// Containers that belong to no environment: what a killed release may leave.
+    pub(crate) fn strays(&self) -> Vec<String> {
+        let format = "--format={{.Names}}|{{.Label \"talia.environment\"}}";
+        let said = self.droplet.said(["docker", "ps", "--all", format]).unwrap();
+        let strays = said.lines().filter_map(|line| line.strip_suffix('|'));
+        strays.map(str::to_owned).collect()
+    }
+
+    /// One served version, the lock free, no stray container, nothing unfinished.
+    #[track_caller]
+    pub(crate) fn is_settled_at(&self, version: &Version) {
+        let state = self.status();
+        let told = format!("{state:#?}");
+        assert_eq!(state.served, Ok(version.revision.clone()), "{told}");
+        let live = state.live.unwrap_or_else(|| panic!("nothing is live: {told}"));
+        assert_eq!(live.revision, version.revision, "{told}");
+        assert_eq!(live.digest, version.digest, "{told}");
+        assert!(state.lock.is_none() && state.unfinished.is_none(), "{told}");
+        let slot = live.slot.map(Slot::name).unwrap_or_default();
+        let containers = self.containers();
+        let [only] = containers.as_slice() else { panic!("not one container: {containers:#?}") };
+        assert_eq!((only.slot.as_str(), only.state.as_str()), (slot, "running"), "{told}");
+        assert_eq!(only.revision, version.revision.as_str());
+        assert_eq!(self.strays(), [""; 0]);
+        let link = format!("/var/lib/talia/{}/sock/api.sock", self.environment);
+        let link = self.droplet.said(["readlink", "--", &link]).unwrap();
+        assert_eq!(link, format!("{slot}/api.sock"));
+    }
+
+    /// The steps of the last run that changed something, as the journal tells them.
+    pub(crate) fn last_steps(&self) -> Vec<String> {
+        let path = format!("{}/journal.jsonl", self.folder());
+        let journal = String::from_utf8(self.droplet.read(&path).unwrap()).unwrap();
+        let mut steps = Vec::new();
+        for event in journal.lines().filter(|line| !line.is_empty()).map(Event::parse) {
+            match event {
+                Event::FlowStarted { .. } => steps.clear(),
+                Event::StepStarted { label, .. } => steps.push(label),
+                _ => {}
+            }
+        }
+        steps
+    }
+
+    /// The backend's folder on the droplet.
+    pub(crate) fn folder(&self) -> String {
+        match self.droplet.environments().iter().position(|name| *name == self.environment) {
+            Some(0) => "/opt/talia-backend".to_owned(),
+            _ => format!("/opt/talia-backend-{}", self.environment),
+        }
+    }
+
+    /// How many agents work on the droplet, stopped ones too.
+    pub(crate) fn agents(&self) -> usize {
+        let said = self.droplet.exec(["pgrep", "--exact", "talia-agent"]).unwrap();
+        String::from_utf8_lossy(&said.stdout).lines().count()
+    }
+}

@@ -1,0 +1,57 @@
+//! Deploys for real: an agent on a droplet, asked over ssh, under load through Nginx.
+//!
+//! Needs an engine and the base image; without them the tests fail and name what
+//! brings them in.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::print_stdout, reason = "the harness tells what `cargo test` does")]
+#![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
+
+mod failures;
+mod harness;
+mod hosts;
+mod kills;
+mod kit;
+mod load;
+mod registries;
+mod releases;
+
+use std::process::ExitCode;
+
+/// Names each function by its path.
+macro_rules! tests {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        &[$((concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
+    };
+}
+
+/// In this order: the first one finds a server that nothing was released to.
+const TESTS: &[harness::Test] = tests![
+    load::what_was_seen_is_told,
+    releases::a_first_release_is_served,
+    releases::an_upgrade_loses_no_request,
+    releases::what_is_live_already_is_left_alone,
+    releases::a_rollback_loses_no_request,
+    failures::a_version_that_is_not_right_is_undone,
+    hosts::a_signed_webhook_is_answered_before_and_after_a_switch,
+    hosts::two_environments_share_a_host,
+    hosts::one_of_two_releases_at_once_wins,
+    hosts::a_service_that_may_not_run_twice,
+    registries::a_login_that_the_registry_refuses,
+    registries::a_registry_that_is_gone,
+    registries::a_file_that_was_edited_by_hand,
+    registries::values_reach_the_app_byte_for_byte,
+    kills::a_stopped_agent_holds_the_lock_until_it_is_ended,
+    kills::a_killed_agents_child_holds_the_lock,
+    kills::a_client_that_is_killed_ends_nothing,
+    kills::a_client_that_reads_nothing_holds_nothing_up,
+    kills::a_cancelled_release_is_undone,
+    kills::an_engine_that_restarts_while_health_is_waited_for,
+    kills::a_disk_that_is_full,
+    kills::an_agent_that_is_killed_at_any_step,
+    kills::a_host_that_reboots_in_the_middle,
+];
+
+fn main() -> ExitCode {
+    harness::main(TESTS, std::env::args().skip(1))
+}
