@@ -32,10 +32,13 @@ pub(super) fn compose_refusal(
     if files.extra.is_some() {
         compose = compose.with(PushedFile::Override.name());
     }
-    let mut refused = cx.observe(ComposeText::new(&compose))?;
+    // Compose is not asked to read what names files of elsewhere.
+    let hidden = cx.observe(ComposeText::new(&compose))?;
+    if !hidden.is_empty() {
+        return Ok(refusal(&hidden));
+    }
     let written = ComposeConfig::new(compose, &server.layout, &server.policy).as_written();
-    refused.extend(cx.observe(written)?);
-    Ok(refusal(refused))
+    Ok(refusal(&cx.observe(written)?))
 }
 
 /// Refuses a compose project that asks for more than the policy allows: with the very
@@ -44,18 +47,21 @@ pub(super) fn compose_refusal(
 /// # Errors
 /// Refused, with everything that is; and when Compose cannot read the files.
 pub(super) fn refuse_compose(cx: &Context, server: &Server, compose: Compose) -> Result<()> {
-    let mut refused = cx.run(ComposeText::new(&compose))?;
+    let hidden = cx.run(ComposeText::new(&compose))?;
+    if let Some(error) = refusal(&hidden) {
+        return Err(error);
+    }
     let config = || ComposeConfig::new(compose.clone(), &server.layout, &server.policy);
-    refused.extend(cx.run(config().as_written())?);
+    let mut refused = cx.run(config().as_written())?;
     for fault in cx.run(config())? {
         if !refused.contains(&fault) {
             refused.push(fault);
         }
     }
-    refusal(refused).map_or(Ok(()), Err)
+    refusal(&refused).map_or(Ok(()), Err)
 }
 
-fn refusal(refused: Vec<String>) -> Option<Error> {
+fn refusal(refused: &[String]) -> Option<Error> {
     (!refused.is_empty()).then(|| {
         Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
             .hint("leave it out, or allow it in the server's policy, [compose], which is root's")
