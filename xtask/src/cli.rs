@@ -34,11 +34,23 @@ fn run() -> Result<ExitCode> {
     };
     let world = World::real()?;
     match matches.subcommand() {
+        Some(("backup", matches)) => crate::backup::run(matches, world),
+        Some(("cancel", matches)) => crate::cancel::run(matches, world),
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
+        Some(("deploy", matches)) => crate::deploy::run(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
+        Some(("drill", matches)) => crate::backup::drill(matches, world),
+        Some(("logs", matches)) => crate::logs::run(matches, world),
+        Some(("maintenance", matches)) => crate::maintenance::run(matches, world),
+        Some(("releases", matches)) => crate::releases::run(matches, world),
+        Some(("restore", matches)) => crate::restore::run(matches, world),
+        Some(("rollback", matches)) => crate::rollback::run(matches, world),
         Some(("sandbox", matches)) => crate::sandbox::run(matches, world),
         Some(("selftest", matches)) => crate::selftest::run(matches, world),
+        Some(("server", matches)) => crate::server::run(matches, world),
+        Some(("status", matches)) => crate::status::run(matches, world),
+        Some(("unlock", matches)) => crate::unlock::run(matches, world),
         _ => Err(Error::usage("no command is given").hint("`cargo xtask --help` lists them")),
     }
 }
@@ -60,7 +72,19 @@ fn command() -> Command {
         .subcommand(crate::ci::command())
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
+        .subcommand(crate::deploy::command())
+        .subcommand(crate::rollback::command())
         .subcommand(crate::sandbox::command())
+        .subcommand(crate::status::command())
+        .subcommand(crate::releases::command())
+        .subcommand(crate::logs::command())
+        .subcommand(crate::cancel::command())
+        .subcommand(crate::unlock::command())
+        .subcommand(crate::maintenance::command())
+        .subcommand(crate::backup::command())
+        .subcommand(crate::backup::drill_command())
+        .subcommand(crate::restore::command())
+        .subcommand(crate::server::command())
         .subcommand(crate::selftest::command())
 }
 
@@ -81,7 +105,7 @@ pub(crate) fn describe(error: &Error) -> String {
 }
 
 /// What programs have said, so that it cannot move the cursor.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     terminal_safe(text.as_bytes(), Colours::Drop, 2000).into_owned()
 }
 

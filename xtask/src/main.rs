@@ -1,12 +1,27 @@
 //! `cargo xtask`: argv → settings → flow → exit code.
 
+mod asking;
+mod backup;
+mod cancel;
 mod ci;
 mod cli;
 mod coverage;
+mod deploy;
 mod doctor;
+mod environment;
+mod logs;
+mod maintenance;
+mod releases;
+mod restore;
+mod rollback;
 mod sandbox;
 mod selftest;
+mod server;
 mod session;
+mod status;
+mod text;
+mod told;
+mod unlock;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,11 @@
 //! `cargo xtask sandbox`.
 
 use clap::{Arg, ArgMatches, Command};
-use talia_pipeline::{Error, ExitCode, Pipeline, Result, World, report::console, templates::Role};
-use talia_sandbox::{Place, Sandbox, Status, Wish, down, status, up};
+use talia_pipeline::{
+    Context, Error, ExitCode, Pipeline, Result, World, report::console, steps::cargo::AgentBuild,
+    templates::Role,
+};
+use talia_sandbox::{Place, Sandbox, Status, Wish, down, put_agents, status, up};
 
 use crate::{
     cli,
@@ -19,10 +22,9 @@ pub(crate) fn command() -> Command {
         .subcommand(
             part("up", "Bring it up; what was stopped is started again")
                 .arg(
-                    Arg::new("agent")
-                        .long("agent")
-                        .value_name("FILE")
-                        .help("A static binary to put on the server as its agent"),
+                    Arg::new("agent").long("agent").value_name("FILE").help(
+                        "A static binary to put on the server as its agent; built without it",
+                    ),
                 )
                 .arg(cli::plan())
                 .arg(cli::no_color())
@@ -62,7 +64,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     match what {
         "up" => bring_up(&session, &place, matches),
         "down" => {
-            let flow = |cx: &talia_pipeline::Context| down(cx, &place);
+            let flow = |cx: &Context| down(cx, &place);
             if matches.contains_id("plan") {
                 return Ok(print_plan(matches, &quiet(&session, matches)?.plan(flow)?));
             }
@@ -85,16 +87,21 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
 }
 
 fn bring_up(session: &Session, place: &Place, matches: &ArgMatches) -> Result<ExitCode> {
-    let mut wish = Wish::new(place);
-    if let Some(agent) = cli::text(matches, "agent") {
-        let agent = session.world.directory().join(agent);
-        if !agent.is_file() {
-            return Err(Error::usage(format!("there is no agent {agent}"))
-                .hint("name a static binary with `--agent FILE`"));
-        }
-        wish = wish.agent(agent);
+    let wish = Wish::new(place);
+    let built = cli::text(matches, "agent").map(|agent| session.world.directory().join(agent));
+    if let Some(agent) = built.as_ref().filter(|agent| !agent.is_file()) {
+        return Err(Error::usage(format!("there is no agent {agent}"))
+            .hint("name a static binary with `--agent FILE`"));
     }
-    let flow = |cx: &talia_pipeline::Context| up(cx, place, &wish);
+    let build = AgentBuild::new(&session.root, &session.target);
+    let flow = |cx: &Context| {
+        let agent = |cx: &Context| match &built {
+            Some(agent) => Ok(agent.clone()),
+            None => cx.run(build.clone()),
+        };
+        let (agent, ()) = cx.join(agent, |cx| up(cx, place, &wish))?;
+        put_agents(cx, place, &wish.clone().agent(agent))
+    };
     if matches.contains_id("plan") {
         return Ok(print_plan(matches, &quiet(session, matches)?.plan(flow)?));
     }

@@ -25,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) root: Utf8PathBuf,
     pub(crate) settings: Settings,
     pub(crate) state: State,
+    /// cargo's target folder.
+    pub(crate) target: Utf8PathBuf,
     /// Whether `--root` was given, so that nothing but the folder is known.
     foreign: bool,
     signals: Cancel,
@@ -51,7 +53,7 @@ impl Session {
         };
         let state = State::new(state_dir(&target, &root));
         let signals = signals::listen()?;
-        Ok(Self { world, root, settings, state, foreign, signals })
+        Ok(Self { world, root, settings, state, target, foreign, signals })
     }
 
     /// A pipeline of this name with everything that the command line and the
@@ -133,7 +135,7 @@ impl Session {
         Ok(pipeline.cancel(self.signals.clone()))
     }
 
-    fn secrets(&self) -> Vec<Secret> {
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
         let sources = &self.settings.secrets;
         let files = sources.files.iter().map(|(name, path)| Secret::file(name, path));
         sources.names.iter().map(Secret::variable).chain(files).collect()
@@ -189,6 +191,11 @@ pub(crate) fn print_plan(matches: &ArgMatches, plan: &talia_pipeline::Plan) -> E
         Some("json") => console::print(&format!("{}\n", plan.to_json())),
         _ => console::print(&plan.to_string()),
     }
+    plan_code(plan)
+}
+
+/// The exit code of a plan: whether what it needs is there.
+pub(crate) fn plan_code(plan: &talia_pipeline::Plan) -> ExitCode {
     if plan.requirements().iter().any(|requirement| requirement.problem().is_some()) {
         return ExitCode::Preflight;
     }

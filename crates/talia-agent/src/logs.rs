@@ -10,7 +10,7 @@ use talia_pipeline::{
     secret::Masker,
 };
 
-use crate::serve::{Ask, root};
+use crate::serve::Ask;
 
 /// How many records of each slot come before the new ones.
 const SHOWN_FIRST: usize = 20;
@@ -23,7 +23,7 @@ const QUIET: u32 = 10;
 impl Ask<'_> {
     /// Tells the records; what the app should not have logged is masked.
     pub(crate) fn logs(&self, query: &LogQuery) -> Result<ExitCode> {
-        let server = self.server(root());
+        let server = self.server(self.role());
         let mut pipeline = self.pipeline(&self.site.signals);
         let masker = Masker::new(pipeline.secret_values());
         if query.follow {
@@ -38,7 +38,7 @@ impl Ask<'_> {
 
     /// Tells the records as they come, until the client goes away or ends it.
     fn follow(&self, query: &LogQuery, masker: &Masker) -> Result<ExitCode> {
-        let server = self.server(root());
+        let server = self.server(self.role());
         let cannot = |cause: io::Error| Error::step("the logs cannot be read").caused_by(cause);
         let mut tail = log_tail(&server);
         let id = query.request_id.as_ref().map(AsRef::as_ref);

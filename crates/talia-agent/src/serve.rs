@@ -38,7 +38,8 @@ pub(crate) struct Site {
 /// Answers a request. An error is one that nobody has told of yet: what goes wrong in a
 /// run is told by the run.
 pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCode> {
-    let ask = Ask { site, feed, name: name(&request) };
+    let text = request.to_string();
+    let ask = Ask { site, feed, text: &text };
     match request {
         Request::Hello(version) => ask.hello(version),
         Request::Status => ask.read(&site.signals, status),
@@ -55,49 +56,58 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Rollback { to, by, accept_schema } => {
             ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
         }
-        Request::Backup => ask.change(root(), backup_now),
+        Request::Backup => ask.change(ask.role(), backup_now),
         Request::Drill(id) => {
-            ask.change(root(), move |cx, server| drill_now(cx, server, id.as_deref()))
+            ask.change(ask.role(), move |cx, server| drill_now(cx, server, id.as_deref()))
         }
         Request::RestorePlan(id) => {
-            ask.change(root(), move |cx, server| restore_plan(cx, server, &id))
+            ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
-        Request::Restore(id) => ask.change(root(), move |cx, server| restore(cx, server, &id)),
-        Request::Cancel => ask.cancel(),
+        Request::Restore(id) => ask.change(ask.role(), move |cx, server| restore(cx, server, &id)),
+        Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
         Request::SitePush => ask.push(PushedFile::Site),
         Request::Maintenance(on) => {
-            ask.change(root(), move |cx, server| maintenance(cx, server, on))
+            ask.change(ask.role(), move |cx, server| maintenance(cx, server, on))
         }
-        Request::Prune => ask.change(root(), prune),
-        Request::Boot => ask.change(root(), settle_all),
+        Request::Prune => ask.change(ask.role(), prune),
+        Request::Boot => ask.change(ask.role(), settle_all),
         Request::Logs(query) => ask.logs(&query),
-        other => Err(Error::usage(format!("this agent does not know `{other}` yet"))),
+        other => Err(Error::usage(format!("this agent does not know `{other}`"))),
     }
-}
-
-fn name(request: &Request) -> String {
-    let text = request.to_string();
-    text.split(' ').next().unwrap_or_default().to_owned()
-}
-
-pub(crate) fn root() -> Who {
-    "root".parse().unwrap_or_else(|_| unreachable!("it is a word"))
 }
 
 pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site,
     pub(crate) feed: &'a Feed,
-    name: String,
+    text: &'a str,
 }
 
 impl Ask<'_> {
     pub(crate) fn tell(&self, answer: &impl Serialize) -> ExitCode {
         self.feed.tell(&answered(answer));
         ExitCode::Success
+    }
+
+    /// The verb, which names the run.
+    fn name(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
+    /// Who asks, where the request does not say.
+    pub(crate) fn role(&self) -> Who {
+        let role = self.site.role.name();
+        role.parse().unwrap_or_else(|_| unreachable!("it is a word"))
+    }
+
+    /// The journal, which says already who asks for what.
+    fn journal(&self) -> Result<Journal> {
+        let mut journal = Journal::open(&self.site.layout.journal())?;
+        journal.note(format!("{} asks: {}", self.site.role.name(), self.text))?;
+        Ok(journal)
     }
 
     fn run_id(&self) -> String {
@@ -116,7 +126,7 @@ impl Ask<'_> {
 
     pub(crate) fn pipeline(&self, cancel: &Cancel) -> Pipeline {
         let site = self.site;
-        Pipeline::new(&self.name, site.layout.folder(), site.world.clone())
+        Pipeline::new(self.name(), site.layout.folder(), site.world.clone())
             .secrets(secrets(&site.layout, &site.policy))
             .cancel(cancel.clone())
             .adopt_orphans()
@@ -140,14 +150,14 @@ impl Ask<'_> {
         cancel: &Cancel,
         flow: impl Fn(&Context, &Server) -> Result<T>,
     ) -> Result<ExitCode> {
-        let server = self.server(root());
+        let server = self.server(self.role());
         let mut pipeline = self.pipeline(cancel).report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
         self.end(finished)
     }
 
     fn plan(&self, order: &Order) -> Result<ExitCode> {
-        let server = self.server(root());
+        let server = self.server(self.role());
         let mut refused = Vec::new();
         let pipeline = self.pipeline(&self.site.signals);
         let plan = pipeline.plan(|cx| release(cx, &server, order));
@@ -198,8 +208,8 @@ impl Ask<'_> {
         stays: impl Fn(&T) -> Option<String>,
     ) -> Result<ExitCode> {
         let server = self.server(by);
-        let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, &self.name))?;
-        let journal = Journal::open(&self.site.layout.journal())?;
+        let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, self.name()))?;
+        let journal = self.journal()?;
         let mut pipeline = self
             .pipeline(&self.site.signals)
             .state(State::new(self.site.layout.state()))
@@ -239,18 +249,23 @@ impl Ask<'_> {
         if content.len() as u64 > PUSHED_BYTES {
             return Err(Error::usage("what is pushed is longer than 1 MiB"));
         }
-        self.change(root(), move |cx, server| push(cx, server, file, content.clone()))
+        self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self) -> Result<ExitCode> {
+    fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
             return Ok(self.tell(&"nothing runs that could be cancelled"));
         };
+        if by.is_some_and(|by| *by != running.by) {
+            let told = format!("nothing of yours runs: {} asked for what does", running.by);
+            return Ok(self.tell(&told));
+        }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
+        self.journal()?;
         interrupt_holder(&lock, &running)?;
         let ended = wait_until(CANCELLED_WITHIN, || {
             Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
@@ -276,6 +291,7 @@ impl Ask<'_> {
     }
 
     fn unlock(&self) -> Result<ExitCode> {
+        self.journal()?;
         let ended = end_holders(&self.site.layout.lock())?;
         Ok(self.tell(&ended))
     }

@@ -1,7 +1,7 @@
 //! What happens during a run, as one enum: reports consume it, JSON lines carry it.
 
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{command_line::CommandLine, diagnostic::Diagnostic, error::Error};
 
@@ -230,5 +230,13 @@ impl Event {
     /// ```
     pub fn parse(line: &str) -> Self {
         serde_json::from_str(line).unwrap_or_else(|_| Self::Unknown { text: line.to_owned() })
+    }
+
+    /// What an agent has answered, where the line says that and it is such an answer.
+    pub fn answer<T: DeserializeOwned>(self) -> Option<T> {
+        match self {
+            Self::Answered { answer } => serde_json::from_value(answer).ok(),
+            _ => None,
+        }
     }
 }

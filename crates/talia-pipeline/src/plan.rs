@@ -145,6 +145,13 @@ impl Plan {
         // Serialising strings, numbers and lists of them cannot fail.
         hole::shown(&serde_json::to_string_pretty(self).unwrap_or_default())
     }
+
+    /// The same with one more field, for what a flow has found out beside its steps.
+    pub fn to_json_with(&self, name: &str, found: &impl Serialize) -> String {
+        let mut plan = serde_json::to_value(self).unwrap_or_default();
+        plan[name] = serde_json::to_value(found).unwrap_or_default();
+        hole::shown(&serde_json::to_string_pretty(&plan).unwrap_or_default())
+    }
 }
 
 impl Plan {
@@ -192,7 +199,7 @@ impl fmt::Display for Plan {
             for planned in observations {
                 // A program has said this: it must not move the cursor.
                 let answer = visible(planned.answer.as_deref().unwrap_or("no answer"));
-                let line = format!("  {}: {answer}", planned.label);
+                let line = format!("  {}: {answer}", hole::shown(&planned.label));
                 if !told.contains(&line) {
                     writeln!(f, "{line}")?;
                     told.push(line);
@@ -257,7 +264,7 @@ impl Tree<'_> {
     }
 
     fn step(&self, planned: &Planned, prefix: &str, indent: &str, out: &mut String) -> fmt::Result {
-        writeln!(out, "{indent}{} {prefix}{}", planned.id, planned.label)?;
+        writeln!(out, "{indent}{} {prefix}{}", planned.id, hole::shown(&planned.label))?;
         if let Some(command) = &planned.command {
             // A quoted newline would break the tree; the text stays one command.
             let mut lines = command.shortened(self.names);

@@ -79,6 +79,11 @@ impl State {
         self.dir.join("reports").join(name)
     }
 
+    /// The files of the commit that is built; its tar file lies beside it.
+    pub fn export(&self) -> Utf8PathBuf {
+        self.dir.join("export")
+    }
+
     /// The logs of one run, a file for each step.
     pub fn logs(&self, run: &str) -> Utf8PathBuf {
         self.dir.join("logs").join(run)

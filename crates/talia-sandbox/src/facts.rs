@@ -48,13 +48,18 @@ impl Facts {
         format!("127.0.0.1:{}", self.registry_port)
     }
 
+    /// Where releases come from.
+    pub(crate) fn repository(&self) -> String {
+        format!("{}/talia/backend", self.registry())
+    }
+
     /// Where the app finds its database.
     pub(crate) fn database_url(&self) -> String {
         format!("postgresql://talia:{}@db:5432/talia", self.database_password)
     }
 
     /// Those of a sandbox that is not made yet, with values from these two.
-    fn new(
+    pub(crate) fn new(
         wishes: &[DropletWish],
         port: &mut dyn FnMut(&str) -> Result<String>,
         password: &mut dyn FnMut(&str) -> Result<String>,

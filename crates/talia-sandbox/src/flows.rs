@@ -15,6 +15,7 @@ use crate::{
     server::{
         WriteKnownHosts, WriteServer, WriteVariables, archive_name, host_key, host_name, key_name,
     },
+    settings::WriteSettings,
     steps::{
         CertificateMade, ContainerMade, ContainerStarted, Exec, FileCopied, ImageMade, KeyMade,
         Kind, Labelled, NetworkMade, Removed,
@@ -107,7 +108,8 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
                 ready(cx, &name)
             }
         }))?;
-        return agents(cx, place, wish);
+        cx.run(WriteSettings::new(place, &facts))?;
+        return put_agents(cx, place, wish);
     }
     cx.group("clear", |cx| clear(cx, there))?;
     images(cx)?;
@@ -125,8 +127,9 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
             }))
         },
     )?;
+    cx.run(WriteSettings::new(place, &facts))?;
     cx.run(Completed::new(place, &facts))?;
-    agents(cx, place, wish)
+    put_agents(cx, place, wish)
 }
 
 /// Takes a sandbox down; nothing is left of it.
@@ -359,7 +362,11 @@ pub(crate) fn ready(cx: &Context, container: &str) -> Result<()> {
     cx.run(wait.named(format!("wait for {container}"))).map(drop)
 }
 
-fn agents(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
+/// Puts the agent that is wished for on every droplet; where none is, nothing is done.
+///
+/// # Errors
+/// When a droplet does not run.
+pub fn put_agents(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
     let Some(agent) = wish.binary() else { return Ok(()) };
     for droplet in wish.all() {
         put_agent(cx, &place.container(&droplet.name), agent)?;

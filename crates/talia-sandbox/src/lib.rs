@@ -37,13 +37,14 @@ mod images;
 mod place;
 mod sandbox;
 mod server;
+mod settings;
 pub mod steps;
 mod tar;
 mod wish;
 
 pub use droplet::{Droplet, Said};
 pub use faults::Balloon;
-pub use flows::{Part, Status, down, status, up};
+pub use flows::{Part, Status, down, put_agents, status, up};
 pub use place::Place;
 pub use sandbox::{Registry, Sandbox};
 pub use wish::{DropletWish, Wish};

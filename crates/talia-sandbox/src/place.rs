@@ -46,6 +46,18 @@ impl Place {
         &self.name
     }
 
+    /// The sandbox that serves this environment, where the name is one of those.
+    ///
+    /// # Errors
+    /// As [`Place::new`].
+    pub fn of_environment(state: &State, environment: &str) -> Result<Option<Self>> {
+        match environment.strip_prefix("sandbox") {
+            Some("") => Self::new(state, Self::DEFAULT).map(Some),
+            Some(rest) => rest.strip_prefix('-').map(|name| Self::new(state, name)).transpose(),
+            None => Ok(None),
+        }
+    }
+
     /// The environment that it serves: `sandbox`, or `sandbox-NAME`.
     pub fn environment(&self) -> String {
         match self.name.as_str() {
@@ -83,6 +95,14 @@ impl Place {
     pub(crate) fn part<'a>(&self, container: &'a str) -> &'a str {
         let rest = container.strip_prefix(&self.network());
         rest.and_then(|rest| rest.strip_prefix('-')).unwrap_or(container)
+    }
+
+    /// What brings it up.
+    pub(crate) fn up_command(&self) -> String {
+        match self.name.as_str() {
+            Self::DEFAULT => "cargo xtask sandbox up".to_owned(),
+            name => format!("cargo xtask sandbox up --name {name}"),
+        }
     }
 
     /// A file of its folder.

@@ -1,11 +1,11 @@
 use camino::Utf8PathBuf;
-use talia_pipeline::{Error, Result, World, templates::Role};
+use talia_pipeline::{Error, Result, World, settings::Settings, templates::Role};
 
 use crate::{
     Droplet, Place,
     door::Door,
     facts::{Facts, REGISTRY_USER},
-    server,
+    server, settings,
     steps::{ContainerStarted, ContainerStopped},
 };
 
@@ -42,8 +42,24 @@ impl Sandbox {
                 Ok(Self { place: place.clone(), facts, door: Door::new(world) })
             }
             _ => Err(Error::preflight(format!("the sandbox {} is not up", place.name()))
-                .hint(format!("`cargo xtask sandbox up --name {}`", place.name()))),
+                .hint(format!("`{}`", place.up_command()))),
         }
+    }
+
+    /// Its environment and the secrets that this names, as a project's settings have
+    /// them.
+    ///
+    /// # Errors
+    /// A preflight error, with the command that mends it, where another version of this
+    /// program brought it up.
+    pub fn settings(&self) -> Result<Settings> {
+        let path = self.place.file(settings::FILE);
+        let text = std::fs::read_to_string(&path).map_err(|cause| {
+            Error::preflight(format!("the sandbox {} has no settings", self.place.name()))
+                .caused_by(cause)
+                .hint(format!("`{}`", self.place.up_command()))
+        })?;
+        Settings::parse(&text, &path)
     }
 
     /// Which one it is.
@@ -58,10 +74,9 @@ impl Sandbox {
 
     /// How images get to its servers.
     pub fn registry(&self) -> Registry {
-        let address = self.facts.registry();
         Registry {
-            repository: format!("{address}/talia/backend"),
-            address,
+            repository: self.facts.repository(),
+            address: self.facts.registry(),
             user: REGISTRY_USER.to_owned(),
             password: self.facts.registry_password.clone(),
         }

@@ -11,11 +11,12 @@ use talia_pipeline::{
 use crate::{
     Place, base64,
     facts::{DropletFacts, Facts, REGISTRY_USER, write_private},
+    settings::policy,
     tar::Tar,
 };
 
 /// The user that the app runs as in its container.
-const APP: u32 = 10_001;
+pub(crate) const APP: u32 = 10_001;
 const ROOT: u32 = 0;
 
 /// The public name of an environment.
@@ -28,9 +29,11 @@ pub(crate) fn accounts(at: usize, environment: &str) -> Accounts {
     if at == 0 { Accounts::first() } else { Accounts::second(environment) }
 }
 
-/// A folder whose name is plain for the first environment of a server.
-fn own_folder(plain: &str, at: usize, environment: &str) -> String {
-    if at == 0 { plain.to_owned() } else { format!("{plain}-{environment}") }
+/// The backend's folder and the landing page's live path of the n-th environment of a
+/// server; the first one has the plain names.
+pub(crate) fn folders(at: usize, environment: &str) -> (String, String) {
+    let own = if at == 0 { String::new() } else { format!("-{environment}") };
+    (format!("/opt/talia-backend{own}"), format!("/var/www/talia-landing{own}"))
 }
 
 /// Writes `provision-NAME.tar` into the sandbox's folder: all files of one droplet.
@@ -130,13 +133,17 @@ impl WriteServer {
         let etc = format!("/etc/talia/{environment}");
         let (tls_certificate, tls_key) =
             (format!("{etc}/tls/cert.pem"), format!("{etc}/tls/key.pem"));
-        let folder = own_folder("/opt/talia-backend", at, environment);
-        let web = own_folder("/var/www/talia-landing", at, environment);
+        let (folder, web) = folders(at, environment);
         let text = |tar: &mut Tar, path: &str, mode: u32, text: String| {
             tar.file(path, mode, ROOT, text.as_bytes());
         };
 
-        text(tar, &format!("{etc}.toml"), 0o644, self.policy(environment, &folder, &web));
+        let policy = policy(&self.facts, at, environment, "");
+        let policy = format!(
+            "# What this server lets the environment {environment} do.\n\
+             environment = \"{environment}\"\n{policy}"
+        );
+        text(tar, &format!("{etc}.toml"), 0o644, policy);
         tar.folder(&etc, 0o755, ROOT);
         tar.folder(&format!("{etc}/docker"), 0o700, ROOT);
         text(tar, &format!("{etc}/docker/config.json"), 0o600, self.credential());
@@ -164,7 +171,7 @@ impl WriteServer {
         tar.folder(&folder, 0o755, ROOT);
         tar.folder(&format!("{folder}/releases"), 0o700, ROOT);
         tar.folder(&format!("{folder}/backups"), 0o700, ROOT);
-        let compose = Compose::new(environment, self.repository()).render();
+        let compose = Compose::new(environment, self.facts.repository()).render();
         text(tar, &format!("{folder}/docker-compose.yml"), 0o644, compose);
         text(tar, &format!("{folder}/.env"), 0o600, self.variables());
 
@@ -188,41 +195,6 @@ impl WriteServer {
         text(tar, &format!("{web}/index.html"), 0o644, page);
         debug_assert!(droplet.environments.iter().any(|name| name == environment));
         Ok(())
-    }
-
-    fn repository(&self) -> String {
-        format!("{}/talia/backend", self.facts.registry())
-    }
-
-    /// The server's own policy, with short times: nobody waits for a stranger's load.
-    fn policy(&self, environment: &str, folder: &str, web: &str) -> String {
-        format!(
-            "# What this server lets the environment {environment} do.\n\
-             environment = \"{environment}\"\n\
-             image = \"{}\"\n\
-             folder = \"{folder}\"\n\
-             web = \"{web}\"\n\
-             host = \"{}\"\n\
-             tls_ca = \"/etc/talia/{environment}/tls/ca.pem\"\n\
-             app_uid = {APP}\n\
-             drain_seconds = 2\n\
-             keep_releases = 5\n\
-             \n\
-             [health]\n\
-             path = \"/api/health\"\n\
-             answers = 3\n\
-             interval_ms = 200\n\
-             timeout_ms = 2000\n\
-             deadline_seconds = 60\n\
-             stability_seconds = 2\n\
-             \n\
-             [backup]\n\
-             database = \"DATABASE_URL\"\n\
-             keep = 7\n\
-             keep_days = 14\n",
-            self.repository(),
-            host_name(environment),
-        )
     }
 
     /// What lets the engine's client pull.

@@ -2,20 +2,27 @@
 
 mod backup;
 mod ci;
+mod deploy_backend;
 mod drill;
 mod image;
 pub mod install;
 mod interpreter;
+pub mod publish;
 mod python_env;
+mod remote;
 mod restore;
+mod rollback_backend;
 mod selftest;
 pub mod server;
 
 pub use backup::{BackupOrder, backup};
 pub use ci::{Ci, CiReport, Part, ci, coverage};
+pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;
 pub use python_env::{python_env, tool_env};
+pub use remote::Remote;
 pub use restore::{RestoreOutlook, RestoreReport, restore, restore_outlook};
+pub use rollback_backend::{Rollback, look_back, rollback_backend};
 pub use selftest::{SelftestReport, selftest};

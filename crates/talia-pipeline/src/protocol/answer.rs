@@ -14,6 +14,12 @@ use super::{
     word::{EnvironmentName, ReleaseId, RevisionId, Who},
 };
 
+/// An answer for other programs: one JSON line, without the newline.
+pub fn to_json(answer: &impl Serialize) -> String {
+    // Serialising texts, numbers and lists of them cannot fail.
+    serde_json::to_string(answer).unwrap_or_default()
+}
+
 /// To `hello`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -15,10 +15,10 @@ mod word;
 
 pub use answer::{
     BackupState, Difference, Drilled, Hello, LockHolder, Outlook, Released, RestorePlan, Restored,
-    ServerState, SlotState, Taken,
+    ServerState, SlotState, Taken, to_json,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;
 pub use version::Version;
 pub(crate) use word::compact_time;
-pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who};
+pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who, utc};

@@ -112,8 +112,9 @@ pub enum Request {
     },
     /// `backup`: a dump, proven to be readable.
     Backup,
-    /// `cancel`: end the release that is running, unless it has switched.
-    Cancel,
+    /// `cancel [by WHO]`: end the release that is running, unless it has switched; with
+    /// a name, only one that this one has asked for.
+    Cancel(Option<Who>),
     /// `latest moved ID`: the registry's `latest` names this release, the lock may go.
     LatestMoved(ReleaseId),
     /// `compose push`: a new compose file, on standard input.
@@ -150,7 +151,7 @@ impl Request {
             | Self::Release { .. }
             | Self::Rollback { .. }
             | Self::Backup
-            | Self::Cancel
+            | Self::Cancel(_)
             | Self::LatestMoved(_) => Role::Deploy,
             Self::ComposePush
             | Self::EnvPush
@@ -291,7 +292,7 @@ impl FromStr for Request {
                 Self::Rollback { to, by, accept_schema: words.flag("accept-schema") }
             }
             "backup" => Self::Backup,
-            "cancel" => Self::Cancel,
+            "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
             "latest" => {
                 words.keyword("moved")?;
                 Self::LatestMoved(words.parse("a release's id")?)
@@ -360,7 +361,8 @@ impl fmt::Display for Request {
                 write!(f, "rollback {to} by {by}{schema}")
             }
             Self::Backup => f.write_str("backup"),
-            Self::Cancel => f.write_str("cancel"),
+            Self::Cancel(None) => f.write_str("cancel"),
+            Self::Cancel(Some(by)) => write!(f, "cancel by {by}"),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
@@ -404,6 +406,7 @@ mod tests {
             format!("rollback {id} by ana accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
+            "cancel by github/talia/42".to_owned(),
             format!("latest moved {id}"),
             "compose push".to_owned(),
             "env push".to_owned(),

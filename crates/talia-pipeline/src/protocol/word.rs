@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    hole,
+};
 
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -146,9 +149,14 @@ impl Since {
 }
 
 impl RevisionId {
+    /// The stand-in for a commit that only the server's answer tells.
+    pub fn planned() -> Self {
+        Self(hole::named("revision"))
+    }
+
     /// The first twelve digits, for people.
     pub fn short(&self) -> &str {
-        &self.0[..12]
+        self.0.get(..12).unwrap_or(&self.0)
     }
 
     /// The same, marked as a tree that differs from its commit.
@@ -182,6 +190,11 @@ impl ReleaseId {
     pub fn new(now_ms: u64, revision: &RevisionId) -> Self {
         Self(format!("{}-{}", compact_time(now_ms), revision.short()))
     }
+
+    /// The stand-in for an id that only the server's answer tells.
+    pub fn planned() -> Self {
+        Self(hole::named("release id"))
+    }
 }
 
 /// `20261124T081500Z`: UTC, so that ids sort by time wherever they are read.
@@ -190,6 +203,17 @@ pub(crate) fn compact_time(now_ms: u64) -> String {
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// A time in milliseconds since 1970, for people: `2026-11-24 08:15 UTC`.
+///
+/// ```
+/// assert_eq!(talia_pipeline::protocol::utc(1_795_508_100_000), "2026-11-24 08:15 UTC");
+/// ```
+pub fn utc(at_ms: u64) -> String {
+    let ((year, month, day), seconds) = (civil(at_ms / 86_400_000), at_ms / 1000 % 86_400);
+    let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
 /// The date of a day counted from 1970-01-01, in the Gregorian calendar: years that

@@ -113,6 +113,20 @@ pub fn is_terminal() -> bool {
     io::IsTerminal::is_terminal(&io::stdout())
 }
 
+/// Whether somebody is there to be asked: what is printed is seen, and what is typed
+/// is read.
+pub fn can_ask() -> bool {
+    is_terminal() && io::IsTerminal::is_terminal(&io::stdin())
+}
+
+/// Asks a question of yes or no; anything but `y` or `yes` is a no.
+pub fn ask(question: &str) -> bool {
+    print(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    drop(io::stdin().read_line(&mut answer));
+    ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
 /// Masks secrets in the message of a panic, which would be printed as it is.
 /// It concerns the whole process, so only a binary should ask for it.
 pub fn mask_panics(masker: Masker) {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod compose;
+mod deploy_script;
 mod nginx;
 mod sshd;
 mod sudoers;
@@ -15,6 +16,7 @@ mod testing;
 
 pub use accounts::{AGENT, Accounts, Role};
 pub use compose::Compose;
+pub use deploy_script::DeployScript;
 pub use nginx::Nginx;
 pub use sshd::{Sshd, authorized_key};
 pub use sudoers::Sudoers;

@@ -4,8 +4,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
     World,
-    files::write_atomically,
-    templates::{Accounts, BackupTimer, Compose, Nginx, Sshd, Sudoers},
+    files::write_atomically_as,
+    templates::{Accounts, BackupTimer, Compose, DeployScript, Nginx, Sshd, Sudoers},
 };
 
 const ENVIRONMENT: &str = "production";
@@ -26,6 +26,7 @@ fn rendered() -> Vec<(String, String)> {
         (format!("sshd/sudoers.d/{}", sudoers.file_name()), sudoers.render()),
         (format!("nginx/{}", nginx.file_name()), nginx.render()),
         ("compose/docker-compose.yml".into(), compose.render()),
+        ("deploy.sh".into(), DeployScript::new(ENVIRONMENT).render()),
         (format!("systemd/{}.service", timer.name()), timer.service()),
         (format!("systemd/{}.timer", timer.name()), timer.timer()),
     ]
@@ -41,7 +42,8 @@ fn infra_holds_what_the_templates_give() {
             continue;
         }
         if update {
-            write_atomically(&path, text.as_bytes()).unwrap();
+            let mode = if name.ends_with(".sh") { 0o755 } else { 0o644 };
+            write_atomically_as(&path, text.as_bytes(), mode).unwrap();
         } else {
             different.push(format!("infra/{name}"));
         }

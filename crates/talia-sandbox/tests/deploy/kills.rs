@@ -179,7 +179,7 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
         until("the new container runs", SOON, || site.containers().len() == 2);
         asking
     };
-    let cancelled = site.ask(Role::Deploy, &Request::Cancel);
+    let cancelled = site.ask(Role::Deploy, &Request::Cancel(None));
     let told: String = cancelled.answer();
     assert_eq!(told, "cancelled");
     assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);

@@ -2,6 +2,7 @@
 //! the same function recorded.
 
 mod backup;
+mod carry_out;
 mod compose_check;
 mod files;
 mod host;
@@ -10,6 +11,7 @@ mod look;
 mod outlook;
 mod preflight;
 mod release;
+mod rollback;
 mod settle;
 mod slot;
 mod status;
@@ -21,7 +23,8 @@ pub use host::Server;
 pub use logs::{log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
-pub use release::{Order, release, rollback};
+pub use release::{Order, release};
+pub use rollback::rollback;
 pub use settle::{settle, settle_all};
 pub use status::{releases, status};
 pub use upkeep::{hold_for_latest, maintenance, prune};

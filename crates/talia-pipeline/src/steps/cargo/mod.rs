@@ -1,8 +1,11 @@
-//! cargo: what checks a Rust workspace. Used by a project's own self test.
+//! cargo: what checks a Rust workspace, for a project's own self test, and what builds
+//! the agent.
 
+mod agent;
 mod check;
 mod test;
 
+pub use agent::AgentBuild;
 pub use check::{CargoClippy, CargoDoc, CargoFmt};
 pub use test::{CargoTest, TestCounts};
 

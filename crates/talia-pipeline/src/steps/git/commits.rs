@@ -1,13 +1,14 @@
 //! Which commits lie between two revisions.
 
 use camino::Utf8PathBuf;
+use serde::Serialize;
 
 use crate::step::{Action, Step, Summary};
 
 use super::git;
 
 /// A commit in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Commit {
     /// Its full hash.

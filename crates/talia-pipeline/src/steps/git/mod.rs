@@ -4,12 +4,14 @@ mod ancestor;
 pub mod commits;
 mod diff;
 mod export;
+mod file;
 mod resolve;
 mod revision;
 
 pub use ancestor::Ancestor;
 pub use diff::{ChangedLines, IsShallow, RepositoryRoot, TrackedFiles};
 pub use export::{FreshFolder, Gaps, GitArchive, LeftOut, Unpack};
+pub use file::CommittedFile;
 pub use resolve::ResolveRevision;
 pub use revision::{Remote, Revision, RevisionOf, WorkingTree};
 

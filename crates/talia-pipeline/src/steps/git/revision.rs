@@ -15,19 +15,27 @@ pub struct Revision {
     pub committed_at: String,
 }
 
-/// Observation: the commit that is checked out.
+/// Observation: the commit that is checked out, or another one.
 ///
-/// `git log --max-count=1 --format=%H%n%cI`. Accepts exit 0; fails outside a
-/// repository and before the first commit.
+/// `git log --max-count=1 --format=%H%n%cI [--end-of-options REVISION --]`. Accepts
+/// exit 0; fails outside a repository and before the first commit.
 #[derive(Debug)]
 pub struct RevisionOf {
     root: Utf8PathBuf,
+    revision: Option<String>,
 }
 
 impl RevisionOf {
     /// In the repository that holds this folder.
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), revision: None }
+    }
+
+    /// This one, not the one that is checked out.
+    #[must_use]
+    pub fn named(mut self, revision: impl Into<String>) -> Self {
+        self.revision = Some(revision.into());
+        self
     }
 }
 
@@ -39,9 +47,12 @@ impl Step for RevisionOf {
     }
 
     fn action(&self) -> Action<'_, Revision> {
-        let line = git(&self.root)
-            .args(["log", "--max-count=1", "--format=%H%n%cI"])
-            .purpose("which commit is checked out");
+        let line = git(&self.root).args(["log", "--max-count=1", "--format=%H%n%cI"]);
+        let line = match &self.revision {
+            Some(revision) => line.args(["--end-of-options", revision, "--"]),
+            None => line,
+        };
+        let line = line.purpose("which commit it is, and when it was made");
         Action::command(line, |answer| {
             let said = answer.stdout();
             let mut lines = said.lines();
@@ -177,6 +188,11 @@ mod tests {
     #[test]
     fn revision_of_hostile() {
         check("revision_of__hostile", &RevisionOf::new("/srv/it's\n-a $app"));
+    }
+
+    #[test]
+    fn revision_of_named() {
+        check("revision_of__named", &RevisionOf::new("/srv/app").named("--all $(id)"));
     }
 
     #[test]

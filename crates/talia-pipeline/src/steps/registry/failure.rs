@@ -93,7 +93,13 @@ pub(super) fn reason(said: &str) -> Reason {
 }
 
 /// The host of a repository or reference; `docker.io` where none is named.
-pub(super) fn host(reference: &str) -> &str {
+///
+/// ```
+/// use talia_pipeline::steps::registry::registry_of;
+///
+/// assert_eq!(registry_of("ghcr.io/talia/backend"), "ghcr.io");
+/// ```
+pub fn registry_of(reference: &str) -> &str {
     match reference.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
         _ => "docker.io",
@@ -179,10 +185,10 @@ mod tests {
 
     #[test]
     fn the_host_stands_before_the_first_slash() {
-        assert_eq!(host("ghcr.io/talia/backend:x"), "ghcr.io");
-        assert_eq!(host("127.0.0.1:5000/a@sha256:1"), "127.0.0.1:5000");
-        assert_eq!(host("localhost/a"), "localhost");
-        assert_eq!(host("talia/backend"), "docker.io");
-        assert_eq!(host("debian:12"), "docker.io");
+        assert_eq!(registry_of("ghcr.io/talia/backend:x"), "ghcr.io");
+        assert_eq!(registry_of("127.0.0.1:5000/a@sha256:1"), "127.0.0.1:5000");
+        assert_eq!(registry_of("localhost/a"), "localhost");
+        assert_eq!(registry_of("talia/backend"), "docker.io");
+        assert_eq!(registry_of("debian:12"), "docker.io");
     }
 }

@@ -2,13 +2,14 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 
 use crate::{
+    command_line::CommandLine,
     digest::Digest,
     error::{Error, Result},
     step::{Action, Answer, Step, Summary},
     steps::image::Builder,
 };
 
-use super::failure::{Reason, host, question, reason, refused};
+use super::failure::{Reason, question, reason, refused, registry_of};
 
 /// What a registry has under a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +75,28 @@ impl RegistryImage {
         self
     }
 
-    fn read(&self, answer: &Answer) -> Result<Option<Manifest>> {
+    pub(super) fn line(&self) -> CommandLine {
+        let line = question(self.config.as_deref());
+        let line = match self.client {
+            Builder::Buildx => {
+                line.args(["buildx", "imagetools", "inspect", "--format={{json .Manifest}}"])
+            }
+            Builder::BuildKit => {
+                let line = line.args(["manifest", "inspect", "--verbose"]);
+                // buildx knows by itself that a loopback registry may speak plain HTTP.
+                if is_loopback(&self.reference) { line.arg("--insecure") } else { line }
+            }
+        };
+        line.operand(&self.reference).purpose("whether the registry has the image")
+    }
+
+    pub(super) fn read(&self, answer: &Answer) -> Result<Option<Manifest>> {
         if answer.exit() != 0 {
             return match reason(&answer.stderr()) {
                 Reason::NotFound => Ok(None),
                 _ => Err(refused(
                     answer,
-                    host(&self.reference),
+                    registry_of(&self.reference),
                     self.credential.as_deref(),
                     &format!("to look for {}", self.reference),
                 )),
@@ -139,19 +155,7 @@ impl Step for RegistryImage {
     }
 
     fn action(&self) -> Action<'_, Self::Output> {
-        let line = question(self.config.as_deref());
-        let line = match self.client {
-            Builder::Buildx => {
-                line.args(["buildx", "imagetools", "inspect", "--format={{json .Manifest}}"])
-            }
-            Builder::BuildKit => {
-                let line = line.args(["manifest", "inspect", "--verbose"]);
-                // buildx knows by itself that a loopback registry may speak plain HTTP.
-                if is_loopback(&self.reference) { line.arg("--insecure") } else { line }
-            }
-        };
-        let line = line.operand(&self.reference).purpose("whether the registry has the image");
-        Action::command(line, |answer| self.read(answer))
+        Action::command(self.line(), |answer| self.read(answer))
     }
 
     fn assume(&self) -> Self::Output {
@@ -168,7 +172,7 @@ impl Step for RegistryImage {
 
 /// Whether the registry is on this machine.
 fn is_loopback(reference: &str) -> bool {
-    let host = host(reference);
+    let host = registry_of(reference);
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.starts_with("127.") || name == "[::1]"
 }

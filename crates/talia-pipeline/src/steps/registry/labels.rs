@@ -8,7 +8,7 @@ use crate::{
     step::{Action, Answer, Step, Summary},
 };
 
-use super::failure::{host, question, refused};
+use super::failure::{question, refused, registry_of};
 
 /// Observation: the labels of an image in a registry, without pulling it.
 ///
@@ -58,7 +58,7 @@ impl ImageLabels {
     fn read(&self, answer: &Answer) -> Result<BTreeMap<String, String>> {
         if answer.exit() != 0 {
             let doing = format!("to read the labels of {}", self.reference);
-            let (host, name) = (host(&self.reference), self.credential.as_deref());
+            let (host, name) = (registry_of(&self.reference), self.credential.as_deref());
             return Err(refused(answer, host, name, &doing));
         }
         let told: Images = serde_json::from_slice(answer.stdout_bytes())

@@ -6,6 +6,7 @@
 //! the client says (`failure`).
 
 mod builder;
+mod digest;
 mod docker_config;
 mod exact_copy;
 mod failure;
@@ -17,8 +18,10 @@ mod push;
 mod tag;
 
 pub use builder::{BuilderDriver, Driver};
+pub use digest::PushedDigest;
 pub use docker_config::{DockerConfig, RemoveDockerConfig};
 pub use exact_copy::CopiesExactly;
+pub use failure::registry_of;
 pub use image::{Manifest, RegistryImage};
 pub use labels::ImageLabels;
 pub use login::RegistryLogin;

@@ -7,7 +7,7 @@ use crate::{
 };
 
 use super::{
-    failure::{QUESTION, docker, host},
+    failure::{QUESTION, docker, registry_of},
     tag::ImageTag,
 };
 
@@ -77,7 +77,7 @@ impl Step for MoveTag {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        let registry = host(&self.repository);
+        let registry = registry_of(&self.repository);
         let purpose = match &self.credential {
             Some(name) => format!("move a tag in {registry} with the credential {name}"),
             None => format!("move a tag in {registry}"),

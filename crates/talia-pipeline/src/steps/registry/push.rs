@@ -7,7 +7,7 @@ use crate::{
     step::{Action, Answer, Step, Summary},
 };
 
-use super::failure::{docker, host};
+use super::failure::{docker, registry_of};
 
 /// Pushes an image of the engine's under a tag, and gives the digest that the
 /// registry knows it by.
@@ -62,7 +62,7 @@ impl Step for ImagePush {
     }
 
     fn action(&self) -> Action<'_, Digest> {
-        let registry = host(&self.reference);
+        let registry = registry_of(&self.reference);
         let purpose = match &self.credential {
             Some(name) => format!("push to {registry} with the credential {name}"),
             None => format!("push to {registry}"),

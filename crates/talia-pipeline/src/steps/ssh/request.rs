@@ -13,6 +13,8 @@ use super::{
 
 /// How long a question may take, unless it says otherwise.
 const QUESTION: Duration = Duration::from_secs(60);
+/// How much of a server's events is kept for the reader; the answer comes last.
+const EVENTS_BYTES: usize = 16 << 20;
 
 /// Sends one request to a server and gives its answer.
 ///
@@ -44,6 +46,7 @@ pub struct SshRequest {
     stdin: Stdin,
     accepted: Vec<i32>,
     timeout: Option<Duration>,
+    is_events: bool,
     purpose: String,
 }
 
@@ -58,6 +61,7 @@ impl SshRequest {
             stdin: Stdin::Empty,
             accepted: vec![0],
             timeout: (effect == Effect::Read).then_some(QUESTION),
+            is_events: false,
             purpose: "ask the server".to_owned(),
         }
     }
@@ -80,6 +84,14 @@ impl SshRequest {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Takes what the server says for [events](crate::Event), a line each, which are
+    /// told as they come.
+    #[must_use]
+    pub fn events(mut self) -> Self {
+        self.is_events = true;
         self
     }
 
@@ -106,6 +118,10 @@ impl SshRequest {
             .stdin(self.stdin.clone())
             .accept(self.accepted.iter().copied().chain([OWN_FAILURE]))
             .purpose(&self.purpose);
+        let line = match self.is_events {
+            true => line.stdout_is_events().capture_bytes(EVENTS_BYTES),
+            false => line,
+        };
         match self.timeout {
             Some(timeout) => line.timeout(timeout),
             None => line,
@@ -166,6 +182,7 @@ mod tests {
             .stdin(Stdin::File("/srv/app/.env".into()))
             .accept([0, 1, 4])
             .timeout(Duration::from_secs(1800))
+            .events()
             .purpose("put the environment on the server");
         check("ssh_request__everything", &step);
     }

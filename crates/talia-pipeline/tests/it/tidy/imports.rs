@@ -23,7 +23,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
-    ("protocol", &["digest", "error"]),
+    ("protocol", &["digest", "error", "hole"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
     ("xshell_compat", &["command_line", "error"]),
@@ -102,8 +102,27 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "flows",
         &[
-            "context", "steps", "settings", "project", "state", "coverage", "parse", "pins",
-            "tool", "quote", "world", "error", "protocol", "server", "digest",
+            "context",
+            "steps",
+            "settings",
+            "project",
+            "state",
+            "coverage",
+            "parse",
+            "pins",
+            "tool",
+            "quote",
+            "world",
+            "error",
+            "protocol",
+            "server",
+            "digest",
+            // A server's agent is reached with a key and tells events.
+            "command_line",
+            "step",
+            "event",
+            "secret",
+            "private",
         ],
     ),
 ];

@@ -1,0 +1,271 @@
+//! From a commit to a release that is live.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    digest::Digest,
+    error::{Error, ErrorKind, Result},
+    protocol::{Outlook, ReleaseId, Released, Request, RevisionId, Taken, Who},
+    steps::{
+        git::{
+            Ancestor,
+            commits::{Commit, CommitsBetween},
+        },
+        registry::{CopiesExactly, ImageTag, MoveTag},
+    },
+};
+
+use super::{
+    Remote,
+    publish::{Chosen, Publish, Registry, build, choose, find, log_in},
+};
+
+/// What is to be deployed, and where.
+#[derive(Debug, Clone)]
+pub struct Deploy<'a> {
+    /// The image, and which environment it is for.
+    pub publish: Publish<'a>,
+    /// The environment's server.
+    pub remote: &'a Remote,
+    /// Who asks.
+    pub by: Who,
+    /// Whether files that were edited on the server are taken as they are.
+    pub accept_drift: bool,
+}
+
+/// What a deploy begins from. Nothing is changed to find it out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Prospect {
+    /// The commit that is meant.
+    pub chosen: Chosen,
+    /// The way into the registry.
+    #[serde(skip)]
+    pub registry: Registry,
+    /// Its image, where the registry has it.
+    pub there: Option<Digest>,
+    /// What the server says; `None` where it has no agent.
+    pub outlook: Option<Outlook>,
+    /// What the commit has and the live one has not, newest first; `None` where nothing
+    /// is live, or the live one is not in this clone.
+    pub commits: Option<Vec<Commit>>,
+}
+
+/// What became of the tag `latest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Latest {
+    /// Nothing: this environment does not move it.
+    NotOurs,
+    /// It names the image already.
+    Already,
+    /// It names the image now.
+    Moved,
+    /// It names something else, for this reason.
+    Stays(String),
+}
+
+/// How a deploy has ended.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The commit.
+    pub revision: RevisionId,
+    /// Its image.
+    pub digest: Digest,
+    /// Whether it was built for this.
+    pub built: bool,
+    /// What the agent answered; `None` where the server has none.
+    pub released: Option<Released>,
+    /// What became of `latest`.
+    pub latest: Latest,
+}
+
+impl Prospect {
+    /// What is live.
+    pub fn live(&self) -> Option<&Taken> {
+        self.outlook.as_ref()?.state.live.as_ref()
+    }
+}
+
+/// Finds out what a deploy begins from: the commit, what the registry has of it, what
+/// the server says to it. The first part of every deploy.
+///
+/// # Errors
+/// When the commit may not go there, or when the registry or the server does not
+/// answer.
+pub fn look_ahead(cx: &Context, order: &Deploy<'_>) -> Result<Prospect> {
+    order.remote.open(cx)?;
+    let chosen = choose(cx, &order.publish)?;
+    let registry = log_in(cx, &order.publish)?;
+    let there = find(cx, &chosen, &registry)?;
+    let (mut outlook, mut commits) = (None, None);
+    if order.remote.has_agent() {
+        let (digest, revision) = (there.clone(), chosen.revision.clone());
+        let told = order.remote.plan(cx, digest, revision, order.accept_drift)?;
+        if let Some(live) = &told.state.live {
+            let (from, to) = (live.revision.commit(), chosen.revision.commit());
+            commits = cx.probe(CommitsBetween::new(&order.publish.root, from, to))?;
+        }
+        outlook = Some(told);
+    }
+    Ok(Prospect { chosen, registry, there, outlook, commits })
+}
+
+/// Brings a commit to its server: builds and pushes its image where the registry does
+/// not have it, has the agent release it, and moves `latest` while the agent still
+/// holds the lock. Nothing is done where it is live already, and well.
+///
+/// # Errors
+/// Refused when the commit is older than what is live, or when the server would refuse
+/// it; whatever a step gives. A failed release has been taken back by the agent.
+pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<Deployed> {
+    let revision = &prospect.chosen.revision;
+    let Some(outlook) = &prospect.outlook else { return by_script(cx, order, prospect) };
+    let live = prospect.live();
+    if let Some(live) = live {
+        refuse_older(cx, order, &live.revision, revision)?;
+    }
+    refuse(outlook)?;
+    let (digest, built) = image(cx, order, prospect)?;
+    let request = Request::Release {
+        digest: digest.clone(),
+        revision: revision.clone(),
+        after: live.map(|live| live.revision.clone()),
+        by: order.by.clone(),
+        accept_drift: order.accept_drift,
+    };
+    let hoped = hoped(order, prospect, &digest);
+    let released: Released = order.remote.run(cx, request, hoped)?;
+    // It is live: what belongs to it is not left half done.
+    let latest = cx.sheltered(|cx| {
+        if !released.waits_for_latest {
+            return Ok(Latest::NotOurs);
+        }
+        let latest = move_latest(cx, order, &prospect.registry, &prospect.chosen, &digest);
+        if let Err(error) = order.remote.latest_moved(cx, &released.live.release) {
+            cx.note(format!("the server frees its lock by itself within half a minute: {error}"));
+        }
+        latest
+    })?;
+    let revision = revision.clone();
+    Ok(Deployed { revision, digest, built, released: Some(released), latest })
+}
+
+fn image(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<(Digest, bool)> {
+    match &prospect.there {
+        Some(digest) => Ok((digest.clone(), false)),
+        None => {
+            let (chosen, registry) = (&prospect.chosen, &prospect.registry);
+            Ok((build(cx, &order.publish, chosen, registry)?, true))
+        }
+    }
+}
+
+/// The literal way, for a server without an agent: what `latest` names is run.
+fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<Deployed> {
+    cx.note(
+        "this server has no agent: clients see a gap, nobody waits for the new version to be \
+         healthy, nothing is backed up or taken back, and there is no rollback",
+    );
+    let (chosen, registry) = (&prospect.chosen, &prospect.registry);
+    if let Some(reason) = keeps_latest(cx, order, registry, chosen)? {
+        return Err(Error::refused(format!("the server runs what `latest` names: {reason}"))
+            .hint("name that commit or a later one with `--revision`"));
+    }
+    let (digest, built) = image(cx, order, prospect)?;
+    let latest = move_latest(cx, order, registry, chosen, &digest)?;
+    order.remote.script(cx, "deploy")?;
+    Ok(Deployed { revision: chosen.revision.clone(), digest, built, released: None, latest })
+}
+
+/// Refuses a commit that does not contain what is live.
+fn refuse_older(
+    cx: &Context,
+    order: &Deploy<'_>,
+    live: &RevisionId,
+    revision: &RevisionId,
+) -> Result<()> {
+    let root = &order.publish.root;
+    if cx.observe(Ancestor::new(root, live.commit(), revision.commit()))? {
+        return Ok(());
+    }
+    let is_older = cx.observe(Ancestor::new(root, revision.commit(), live.commit()))?;
+    let (live, short) = (live.short(), revision.short());
+    if is_older {
+        let environment = order.remote.environment();
+        return Err(Error::refused(format!("{short} is older than {live}, which is live"))
+            .hint(format!("`cargo xtask rollback backend --env {environment}` goes back")));
+    }
+    Err(Error::refused(format!("{short} does not contain {live}, which is live"))
+        .hint(format!("merge {live} into it first: `git merge {live}`")))
+}
+
+/// Refuses what the server would refuse, before anything is built for it.
+fn refuse(outlook: &Outlook) -> Result<()> {
+    if outlook.refused.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(format!("the server would refuse it: {}", outlook.refused.join("; ")))
+        .hint("files that were edited there are taken as they are with `--accept-drift`"))
+}
+
+/// Points `latest` at the image, never back in the history of git.
+fn move_latest(
+    cx: &Context,
+    order: &Deploy<'_>,
+    registry: &Registry,
+    chosen: &Chosen,
+    digest: &Digest,
+) -> Result<Latest> {
+    let latest = ImageTag::latest();
+    let now = registry.tagged(cx, &latest)?;
+    if now.is_some_and(|now| now.manifest.is_or_lists(digest)) {
+        return Ok(Latest::Already);
+    }
+    if let Some(reason) = keeps_latest(cx, order, registry, chosen)? {
+        cx.note(format!("`latest` stays: {reason}"));
+        return Ok(Latest::Stays(reason));
+    }
+    let exactly = cx.observe(CopiesExactly)?;
+    let step = MoveTag::new(&registry.repository, latest, digest.clone()).exactly(exactly);
+    cx.run(registry.with_login(step, MoveTag::config, MoveTag::credential))?;
+    Ok(Latest::Moved)
+}
+
+/// Why `latest` may not name this commit, if it may not.
+fn keeps_latest(
+    cx: &Context,
+    order: &Deploy<'_>,
+    registry: &Registry,
+    chosen: &Chosen,
+) -> Result<Option<String>> {
+    let now = registry.tagged(cx, &ImageTag::latest())?;
+    let Some(before) = now.and_then(|now| now.revision) else { return Ok(None) };
+    let (root, revision) = (&order.publish.root, chosen.revision.commit());
+    match cx.observe(Ancestor::new(root, before.commit(), revision)) {
+        Ok(true) => Ok(None),
+        Ok(false) => Ok(Some(format!("it names {}, which is not older", before.short()))),
+        Err(error) if error.kind() == ErrorKind::Usage => {
+            Ok(Some(format!("it names {}, which this clone does not have", before.short())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The answer that a plan goes on with.
+fn hoped(order: &Deploy<'_>, prospect: &Prospect, digest: &Digest) -> Released {
+    let live = Taken {
+        release: ReleaseId::planned(),
+        revision: prospect.chosen.revision.clone(),
+        digest: digest.clone(),
+        slot: None,
+        at_ms: 0,
+        by: order.by.clone(),
+    };
+    let waits_for_latest = order.publish.environment.server.moves_latest;
+    let before = prospect.live().cloned();
+    Released { live, before, unchanged: false, waits_for_latest }
+}

@@ -1,0 +1,68 @@
+//! What an agent has said, as an answer or as an error of the kind that it had there.
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::{Event, Failure},
+    step::Answer,
+};
+
+/// What its events come to. `changes`: whether the request may have changed something,
+/// so that an end without a word leaves it unknown.
+pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool) -> Result<T> {
+    let (mut answered, mut failures, mut is_agent) = (None, Vec::new(), false);
+    for line in answer.stdout().lines() {
+        match Event::parse(line) {
+            told @ Event::Answered { .. } => answered = Some(told),
+            Event::FlowFinished { failures: told, .. } => failures = told,
+            Event::Unknown { .. } => continue,
+            _ => {}
+        }
+        is_agent = true;
+    }
+    // Told once all is done; an agent of another version greets before it refuses.
+    if let Some(told) = answered {
+        return told.answer().ok_or_else(|| {
+            let error = answer.unreadable("an answer of a neighbouring version");
+            if changes { unknown(&error.to_string()) } else { error }
+        });
+    }
+    if !failures.is_empty() {
+        return Err(Error::all(failures.into_iter().map(error).collect()));
+    }
+    let exit = answer.exit();
+    if !is_agent {
+        return Err(Error::preflight(format!("no agent answers there (exit {exit})"))
+            .tail(answer.last_lines(20))
+            .hint("an admin puts it on the server: `cargo xtask server agent install --env ENV`"));
+    }
+    let message = format!("the agent ended with exit {exit} and without an answer");
+    let error = if changes { unknown(&message) } else { Error::step(message) };
+    Err(error.tail(answer.last_lines(20)))
+}
+
+fn unknown(message: &str) -> Error {
+    Error::new(ErrorKind::Unknown, message)
+}
+
+/// A failure there, as the same error here.
+fn error(failure: Failure) -> Error {
+    let kind = match failure.exit_code {
+        2 => ErrorKind::Usage,
+        3 => ErrorKind::Preflight,
+        4 => ErrorKind::Refused,
+        5 => ErrorKind::Unknown,
+        130 => ErrorKind::Interrupted,
+        _ => ErrorKind::Step,
+    };
+    let mut error =
+        Error::new(kind, failure.message).tail(failure.last_lines).diagnostics(failure.diagnostics);
+    if let Some(hint) = failure.hint {
+        error = error.hint(hint);
+    }
+    match failure.step {
+        Some(step) => error.in_step(&step),
+        None => error,
+    }
+}

@@ -1,0 +1,199 @@
+//! From an image's digest to what clients get, and back where that fails.
+
+use std::time::Duration;
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    protocol::Released,
+    server::{Fate, Record, ServerFiles, slot_file},
+    settings::Strategy,
+    steps::server::{
+        ImagePull, KeepPushed, Migrate, Pause, RemoveRelease, ServedHealth, WriteRelease,
+    },
+};
+
+use super::{
+    Server,
+    look::Seen,
+    preflight::{backup_gate, preflight},
+    rollback::Schema,
+    slot::{end, give_back, mark, start, switch, wait_healthy, with_last_lines},
+    upkeep::prune_after,
+};
+
+/// How long Nginx may take to give clients what was switched to.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(15);
+
+/// How far a release has come, so that it is known what is to be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    /// Nothing that clients get was touched.
+    Beside,
+    /// What was live was ended: `strategy = "recreate"`.
+    Ended,
+    /// Clients were sent to the new one.
+    Switched,
+}
+
+/// What is started, and what it replaces.
+struct Change<'a> {
+    record: &'a Record,
+    files: &'a ServerFiles,
+    live: Option<&'a Record>,
+    is_there: bool,
+}
+
+/// Does what a record says. What clients get is as before where it fails.
+pub(super) fn carry_out(
+    cx: &Context,
+    server: &Server,
+    seen: &Seen,
+    mut record: Record,
+    files: &ServerFiles,
+    schema: Option<&Schema>,
+) -> Result<Released> {
+    let is_there = preflight(cx, server, &record, files)?;
+    let backup = backup_gate(cx, server)?;
+    record.backup = backup.as_ref().map(|backup| backup.id.clone());
+    record.schema_hash = backup.and_then(|backup| backup.schema_hash);
+    if let Some(schema) = schema {
+        schema.allows(record.schema_hash.as_ref())?;
+    }
+    let slot_file = slot_file(&server.layout, &server.policy, &record, &files.env)?;
+    let write = WriteRelease::new(&server.layout, record.clone(), files.clone(), slot_file);
+    if let Err(error) = cx.run(write) {
+        let folder = server.layout.release(&record.id);
+        let removed = cx.sheltered(|cx| cx.run(RemoveRelease::new(folder)));
+        return Err(with(error, removed));
+    }
+    let live = seen.live().cloned();
+    let change = Change { record: &record, files, live: live.as_ref(), is_there };
+    let mut reached = Reached::Beside;
+    if let Err(error) = forward(cx, server, &change, &mut reached) {
+        let error = with_last_lines(cx, server, &record, error);
+        let undone = cx.sheltered(|cx| take_back(cx, server, seen, &change, reached, &error));
+        return Err(with(error, undone));
+    }
+    cx.sheltered(|cx| {
+        record = mark(cx, server, &record, Fate::Live { at_ms: server.now_ms })?;
+        // It is live: what fails from here on is put right by the next request.
+        tidied(cx, finish(cx, server, &record, files, live.as_ref()));
+        tidied(cx, prune_after(cx, server, seen, &record));
+        Ok(())
+    })?;
+    Ok(Released {
+        live: record.taken(),
+        before: live.map(|record| record.taken()),
+        unchanged: false,
+        waits_for_latest: server.policy.moves_latest,
+    })
+}
+
+/// An error, and what went wrong when it was put right.
+fn with(error: Error, put_right: Result<()>) -> Error {
+    match put_right {
+        Ok(()) => error,
+        Err(second) => Error::all(vec![error, second]),
+    }
+}
+
+fn tidied(cx: &Context, result: Result<()>) {
+    if let Err(error) = result {
+        cx.note(format!("the release is live; left to the next one: {error}"));
+    }
+}
+
+/// From an image to what clients get.
+fn forward(
+    cx: &Context,
+    server: &Server,
+    change: &Change<'_>,
+    reached: &mut Reached,
+) -> Result<()> {
+    let record = change.record;
+    if !change.is_there {
+        cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
+    }
+    let compose = server.compose(record, change.files);
+    if !server.policy.migrate.is_empty() && record.of.is_none() {
+        let (service, command) = (&server.policy.service, &server.policy.migrate);
+        cx.run(Migrate::new(compose.clone(), service, command))?;
+    }
+    if let (Strategy::Recreate, Some(live)) = (server.policy.strategy, change.live) {
+        cx.note("the service may not run twice: clients wait while it is replaced");
+        *reached = Reached::Ended;
+        end(cx, server, live.slot)?;
+    }
+    start(cx, compose, server)?;
+    wait_healthy(cx, server, record, &server.policy.health)?;
+    *reached = Reached::Switched;
+    switch(cx, server, record.slot)?;
+    // From here on, to finish is quicker than to go back.
+    cx.sheltered(|cx| confirm(cx, server, record))
+}
+
+/// Asks as clients do, where they come in.
+fn confirm(cx: &Context, server: &Server, record: &Record) -> Result<()> {
+    let Some(host) = &server.policy.host else {
+        cx.note("the policy names no `host`, so what Nginx serves is not asked");
+        return Ok(());
+    };
+    let health = &server.policy.health;
+    let needed = (health.interval + health.timeout) * health.answers.saturating_add(1);
+    cx.run(
+        ServedHealth::new(host, &record.revision, health, CONFIRMED_WITHIN.max(needed))
+            .authority(server.policy.tls_ca.clone()),
+    )
+}
+
+/// What follows once a release is live.
+fn finish(
+    cx: &Context,
+    server: &Server,
+    record: &Record,
+    files: &ServerFiles,
+    before: Option<&Record>,
+) -> Result<()> {
+    if let (Strategy::Slots, Some(before)) = (server.policy.strategy, before) {
+        cx.run(Pause::new(format!("drain {}", before.slot), server.policy.drain))?;
+        end(cx, server, before.slot)?;
+    }
+    // The files of a rollback are those of then; what was pushed since still counts.
+    if record.of.is_none() {
+        cx.run(KeepPushed::new(&server.layout, files))?;
+    }
+    Ok(())
+}
+
+/// Gives clients what they had, and takes the failed release away.
+///
+/// Where what they had is not well either, the failed one stays until the next request
+/// has judged it.
+fn take_back(
+    cx: &Context,
+    server: &Server,
+    seen: &Seen,
+    change: &Change<'_>,
+    reached: Reached,
+    error: &Error,
+) -> Result<()> {
+    let record = change.record;
+    cx.group("take it back", |cx| {
+        match (reached, change.live) {
+            (Reached::Beside, _) | (_, None) => end(cx, server, record.slot)?,
+            (_, Some(live)) if server.policy.strategy == Strategy::Recreate => {
+                // Both may not run at once.
+                end(cx, server, record.slot)?;
+                give_back(cx, server, live, false)?;
+            }
+            (Reached::Ended, Some(_)) => end(cx, server, record.slot)?,
+            (Reached::Switched, Some(live)) => {
+                give_back(cx, server, live, seen.runs(&live.id))?;
+                end(cx, server, record.slot)?;
+            }
+        }
+        let reason = error.to_string();
+        mark(cx, server, record, Fate::Undone { reason }).map(drop)
+    })
+}

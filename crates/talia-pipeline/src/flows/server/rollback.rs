@@ -1,0 +1,92 @@
+//! Back to a release that was good.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    protocol::{ReleaseId, Released},
+    server::Record,
+    steps::server::ReadReleaseFiles,
+};
+
+use super::{
+    Server,
+    carry_out::carry_out,
+    look::{Seen, look},
+    release::{Order, record},
+    settle::settle,
+};
+
+/// Gives clients a release again that was good: its image, its compose file, its
+/// environment. Without a name, the last good one before the live one.
+///
+/// # Errors
+/// When there is no such release, its image is gone, or the database's schema has
+/// changed since and `accept_schema` is not set; and as [`release`].
+pub fn rollback(
+    cx: &Context,
+    server: &Server,
+    to: Option<&ReleaseId>,
+    accept_schema: bool,
+) -> Result<Released> {
+    let seen = look(cx, server)?;
+    let seen = settle(cx, server, seen)?;
+    let live = seen.live().map(|record| record.id.clone());
+    let target = match to {
+        Some(id) => seen.records.get(id).ok_or_else(|| {
+            Error::usage(format!("there is no release {id} on this server"))
+                .hint("`cargo xtask releases` lists them")
+        })?,
+        None => seen.records.before(live.as_ref()).ok_or_else(|| {
+            Error::refused("nothing good was live here before, so there is nothing to go back to")
+        })?,
+    };
+    if Some(&target.id) == live.as_ref() {
+        return Err(Error::refused(format!("{} is live already", target.id)));
+    }
+    if !target.was_good() {
+        return Err(Error::refused(format!("{} was never healthy here", target.id))
+            .hint("without an id, the last good one is taken"));
+    }
+    let files = cx.observe(ReadReleaseFiles::new(server.layout.release(&target.id)))?;
+    let order = Order {
+        digest: target.digest.clone(),
+        revision: target.revision.clone(),
+        after: None,
+        accept_drift: true,
+    };
+    let of = target.of.clone().unwrap_or_else(|| target.id.clone());
+    let mut record = record(server, &seen, &order, Some(of))?;
+    record.image.clone_from(&target.image);
+    let schema = Schema::of(&seen, target, accept_schema);
+    schema.allows(seen.records.all.iter().rev().find_map(|one| one.schema_hash.as_ref()))?;
+    carry_out(cx, server, &seen, record, &files, Some(&schema))
+}
+
+/// The database's schema that a release worked with.
+pub(super) struct Schema {
+    release: ReleaseId,
+    then: Option<String>,
+    accepted: bool,
+}
+
+impl Schema {
+    fn of(seen: &Seen, target: &Record, accepted: bool) -> Self {
+        // A release's schema is what the one after it found.
+        let mut later = seen.records.all.iter().filter(|record| record.id > target.id);
+        let then = later.find_map(|record| record.schema_hash.clone());
+        Self { release: target.id.clone(), then, accepted }
+    }
+
+    /// Says that the database has moved on, and wants to hear that it is known.
+    pub(super) fn allows(&self, now: Option<&String>) -> Result<()> {
+        match (&self.then, now) {
+            (Some(then), Some(now)) if then != now && !self.accepted => Err(Error::refused(
+                format!("the database's schema has changed since {}", self.release),
+            )
+            .hint(
+                "a rollback changes no data; if that release can work with it: `--accept-schema`",
+            )),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+/// The forced command of a server without an agent: `infra/deploy.sh`.
+///
+/// It knows `deploy`, `status`, and the server's side of one rsync. What it cannot do
+/// stands in its header.
+///
+/// Source: sshd_config(5), *ForceCommand*; flock(1); rrsync(1).
+///
+/// ```
+/// use talia_pipeline::templates::DeployScript;
+///
+/// let text = DeployScript::new("production").render();
+/// assert!(text.contains("docker compose pull && docker compose up -d --remove-orphans"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct DeployScript {
+    environment: String,
+    folder: String,
+    web: String,
+    user: String,
+}
+
+impl DeployScript {
+    /// Where it is on a server. It and every folder above it belong to root.
+    pub const PATH: &str = "/usr/local/lib/talia/deploy.sh";
+
+    /// For this environment, in the folders of a server's only one.
+    pub fn new(environment: impl Into<String>) -> Self {
+        Self {
+            environment: environment.into(),
+            folder: "/opt/talia-backend".into(),
+            web: "/var/www/talia-landing".into(),
+            user: "deploy".into(),
+        }
+    }
+
+    /// With its compose file and `.env` in this folder.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<String>) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// With its landing page in this folder.
+    #[must_use]
+    pub fn web(mut self, folder: impl Into<String>) -> Self {
+        self.web = folder.into();
+        self
+    }
+
+    /// Asked for by this user.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = user.into();
+        self
+    }
+
+    /// The line of sudoers(5) that the script needs.
+    pub fn sudoers(&self) -> String {
+        let (user, path) = (&self.user, Self::PATH);
+        format!("{user} ALL=(root) NOPASSWD: {path} deploy, {path} status")
+    }
+
+    /// The file's text.
+    pub fn render(&self) -> String {
+        let Self { environment, folder, web, user } = self;
+        let (path, sudoers) = (Self::PATH, self.sudoers());
+        format!(
+            r#"#!/bin/sh
+# All that the user {user} may do on a server without an agent: environment {environment}.
+#
+#   deploy   docker compose pull && docker compose up -d --remove-orphans
+#   status   docker compose ps --all
+#   rsync    into {web} and nowhere else; nothing can be read
+#
+# What `deploy` does not do, and talia-agent does:
+# - It has a gap: the old container ends before the new one answers.
+# - It runs what `latest` names at that moment, whatever was meant.
+# - It does not wait until the new one is healthy, and takes nothing back.
+# - It makes no backup, keeps no record, and knows no rollback.
+#
+# The file is {path}, of root, mode 0755. It needs:
+#   sshd      ForceCommand {path}
+#   sudoers   {sudoers}
+#   login     /etc/talia/{environment}/docker/config.json, mode 0600, of root, to pull
+#   rsync     {web} belongs to {user}
+set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+export PATH LC_ALL
+
+refuse() {{
+    printf 'deploy.sh: %s\n' "$1" >&2
+    exit 4
+}}
+
+# From sshd, with the user's own rights: sshd gives no arguments.
+if [ $# -eq 0 ]; then
+    case ${{SSH_ORIGINAL_COMMAND-}} in
+    deploy | status) exec sudo -n -- {path} "$SSH_ORIGINAL_COMMAND" ;;
+    # It looks at every word itself. Links that come in lead nowhere.
+    'rsync --server '*) exec rrsync -wo -munge {web} ;;
+    *) refuse 'this key may ask for deploy, status, and rsync into the landing page' ;;
+    esac
+fi
+
+# From sudo, with root's rights.
+cd {folder}
+DOCKER_CONFIG=/etc/talia/{environment}/docker
+export DOCKER_CONFIG
+exec < /dev/null
+case $1 in
+deploy)
+    # Held for as long as anything of this deploy works.
+    exec 9>> lock
+    flock --nonblock 9 || refuse 'another deploy works here'
+    docker compose pull && docker compose up -d --remove-orphans
+    ;;
+status) docker compose ps --all ;;
+*) refuse 'it is not for hands' ;;
+esac
+"#
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::check, *};
+
+    #[test]
+    fn deploy_script_minimal() {
+        check("deploy_script__minimal", &DeployScript::new("production").render());
+    }
+
+    #[test]
+    fn deploy_script_everything() {
+        let script = DeployScript::new("staging")
+            .folder("/opt/talia-backend-staging")
+            .web("/var/www/talia-landing-staging")
+            .user("deploy-staging");
+        check("deploy_script__everything", &script.render());
+    }
+}

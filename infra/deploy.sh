@@ -1,0 +1,52 @@
+#!/bin/sh
+# All that the user deploy may do on a server without an agent: environment production.
+#
+#   deploy   docker compose pull && docker compose up -d --remove-orphans
+#   status   docker compose ps --all
+#   rsync    into /var/www/talia-landing and nowhere else; nothing can be read
+#
+# What `deploy` does not do, and talia-agent does:
+# - It has a gap: the old container ends before the new one answers.
+# - It runs what `latest` names at that moment, whatever was meant.
+# - It does not wait until the new one is healthy, and takes nothing back.
+# - It makes no backup, keeps no record, and knows no rollback.
+#
+# The file is /usr/local/lib/talia/deploy.sh, of root, mode 0755. It needs:
+#   sshd      ForceCommand /usr/local/lib/talia/deploy.sh
+#   sudoers   deploy ALL=(root) NOPASSWD: /usr/local/lib/talia/deploy.sh deploy, /usr/local/lib/talia/deploy.sh status
+#   login     /etc/talia/production/docker/config.json, mode 0600, of root, to pull
+#   rsync     /var/www/talia-landing belongs to deploy
+set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+export PATH LC_ALL
+
+refuse() {
+    printf 'deploy.sh: %s\n' "$1" >&2
+    exit 4
+}
+
+# From sshd, with the user's own rights: sshd gives no arguments.
+if [ $# -eq 0 ]; then
+    case ${SSH_ORIGINAL_COMMAND-} in
+    deploy | status) exec sudo -n -- /usr/local/lib/talia/deploy.sh "$SSH_ORIGINAL_COMMAND" ;;
+    # It looks at every word itself. Links that come in lead nowhere.
+    'rsync --server '*) exec rrsync -wo -munge /var/www/talia-landing ;;
+    *) refuse 'this key may ask for deploy, status, and rsync into the landing page' ;;
+    esac
+fi
+
+# From sudo, with root's rights.
+cd /opt/talia-backend
+DOCKER_CONFIG=/etc/talia/production/docker
+export DOCKER_CONFIG
+exec < /dev/null
+case $1 in
+deploy)
+    # Held for as long as anything of this deploy works.
+    exec 9>> lock
+    flock --nonblock 9 || refuse 'another deploy works here'
+    docker compose pull && docker compose up -d --remove-orphans
+    ;;
+status) docker compose ps --all ;;
+*) refuse 'it is not for hands' ;;
+esac

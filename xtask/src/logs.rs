@@ -1,0 +1,98 @@
+//! `cargo xtask logs`.
+
+use clap::{Arg, ArgMatches, Command};
+use talia_pipeline::{
+    ErrorKind, Event, ExitCode, Report, Result, World,
+    parse::app_log,
+    protocol::{LogQuery, Role},
+    report::console,
+};
+
+use crate::{
+    cli::{self, harmless},
+    environment::{Target, env},
+};
+
+pub(crate) fn command() -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("logs")
+        .about("Show the app's own records, of both slots")
+        .arg(env())
+        .arg(cli::flag("follow", "Go on as records come, until Ctrl-C").short('f'))
+        .arg(text("since", "TIME", "No older ones: 90s, 15m, 2h, 3d"))
+        .arg(text("request-id", "ID", "Those of this request alone"))
+        .arg(cli::flag("raw", "Each as the app wrote it"))
+        .after_help(
+            "Examples:\n  \
+             cargo xtask logs --env production --since 15m\n  \
+             cargo xtask logs --env sandbox -f",
+        )
+}
+
+pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let query = LogQuery {
+        follow: matches.get_flag("follow"),
+        since: cli::text(matches, "since").map(str::parse).transpose()?,
+        request_id: cli::text(matches, "request-id").map(str::parse).transpose()?,
+    };
+    let is_raw = matches.get_flag("raw");
+    let target = Target::open(matches, world, Role::Deploy)?;
+    if !query.follow {
+        let records = target.ask(matches, |cx, remote| remote.logs(cx, &query))?;
+        console::print(&records.iter().map(|record| told(record, is_raw)).collect::<String>());
+        return Ok(ExitCode::Success);
+    }
+    let pipeline = target.session.pipeline("logs", matches, false)?.report(Records { is_raw });
+    let finished = target.session.guard(pipeline)?.run(|cx| {
+        target.remote.open(cx)?;
+        target.remote.follow_logs(cx, &query)
+    });
+    match finished.result {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+        _ => Ok(finished.exit_code),
+    }
+}
+
+/// Prints records as they come.
+struct Records {
+    is_raw: bool,
+}
+
+impl Report for Records {
+    fn event(&mut self, event: &Event) {
+        if let Event::Remote { told: event, .. } = event
+            && let Event::Output { text, .. } = event.as_ref()
+        {
+            console::print(&told(text, self.is_raw));
+        }
+    }
+}
+
+/// A record as people read it: when, how bad, what, and for which request.
+fn told(line: &str, is_raw: bool) -> String {
+    let record = app_log::read(line);
+    let Some(message) = record.message.filter(|_| !is_raw) else {
+        return format!("{}\n", harmless(line));
+    };
+    let words =
+        [record.time, record.level, Some(message), record.request_id.map(|id| format!("[{id}]"))];
+    let words: Vec<String> = words.iter().flatten().map(|word| harmless(word)).collect();
+    // What goes on in a line of its own is no record of its own.
+    format!("{}\n", words.join(" ").replace('\n', "\n    "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_a_line_and_what_is_none_stays_as_it_is() {
+        let line =
+            r#"{"time":"2026-11-24T08:15:00Z","level":"INFO","message":"a\nb","request_id":"7"}"#;
+        assert_eq!(told(line, false), "2026-11-24T08:15:00Z INFO a\n    b [7]\n");
+        assert_eq!(told("a traceback", false), "a traceback\n");
+        assert_eq!(told(line, true), format!("{line}\n"));
+    }
+}

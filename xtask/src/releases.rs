@@ -1,0 +1,96 @@
+//! `cargo xtask releases`.
+
+use clap::{ArgMatches, Command};
+use talia_pipeline::{
+    ExitCode, Result, World,
+    protocol::{Role, to_json},
+    report::console,
+    server::{Fate, Record},
+};
+
+use crate::{
+    cli::{self, harmless},
+    environment::{Target, env},
+    text::{ago, columns},
+};
+
+pub(crate) fn command() -> Command {
+    Command::new("releases")
+        .about("List the releases that a server keeps, the newest first")
+        .arg(env())
+        .arg(cli::json())
+        .after_help("Examples:\n  cargo xtask releases --env production")
+}
+
+pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let target = Target::open(matches, world, Role::Deploy)?;
+    let records = target.ask(matches, |cx, remote| remote.releases(cx))?;
+    if matches.get_flag("json") {
+        console::print(&format!("{}\n", to_json(&records)));
+    } else if records.is_empty() {
+        console::print("Nothing was released there yet.\n");
+    } else {
+        console::print(&told(&records, target.session.world.now_ms()));
+    }
+    Ok(ExitCode::Success)
+}
+
+/// A line each; the newest that was good is the live one.
+fn told(records: &[Record], now_ms: u64) -> String {
+    let live = records.iter().position(Record::was_good);
+    let line = |(at, record): (usize, &Record)| {
+        let fate = match &record.fate {
+            Fate::Begun => "begun, and not ended yet".to_owned(),
+            Fate::Live { .. } if Some(at) == live => "live".to_owned(),
+            Fate::Live { .. } => "was live".to_owned(),
+            Fate::Undone { reason } => {
+                format!("undone: {}", harmless(reason.lines().next().unwrap_or_default()))
+            }
+        };
+        let fate = match &record.of {
+            Some(of) => format!("{fate}, a rollback to {of}"),
+            None => fate,
+        };
+        let began = ago(now_ms, record.began_ms);
+        [record.id.to_string(), began, record.by.to_string(), record.slot.to_string(), fate]
+    };
+    columns(&records.iter().enumerate().map(line).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_good_one_is_the_live_one() {
+        let record = |id: &str, of: &str, fate: &str| -> Record {
+            let text = format!(
+                r#"{{"id":"{id}","revision":"0123456789abcdef0123456789abcdef01234567",
+                "image":"r.example/x","digest":"sha256:{}","slot":"blue","by":"ana",
+                "began_ms":1795497300000{of},"fate":{fate}}}"#,
+                "1".repeat(64)
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let (a, b, c) = (
+            "20261124T051500Z-0123456789ab",
+            "20261124T041500Z-0123456789ab",
+            "20261124T031500Z-0123456789ab",
+        );
+        let of = format!(r#","of":"{c}""#);
+        let records = [
+            record(a, "", r#"{"undone":{"reason":"not healthy\nfor long"}}"#),
+            record(b, &of, r#"{"live":{"at_ms":1}}"#),
+            record(c, "", r#"{"live":{"at_ms":1}}"#),
+        ];
+        let since = "2026-11-24 05:15 UTC, 3 h ago";
+        assert_eq!(
+            told(&records, 1_795_508_100_000),
+            format!(
+                "{a}  {since}  ana  blue  undone: not healthy\n\
+                 {b}  {since}  ana  blue  live, a rollback to {c}\n\
+                 {c}  {since}  ana  blue  was live\n"
+            )
+        );
+    }
+}
