@@ -73,12 +73,15 @@ impl Report for Records {
 /// A record as people read it: when, how bad, what, and for which request.
 fn told(line: &str, is_raw: bool) -> String {
     let record = app_log::read(line);
-    let Some(message) = record.message.filter(|_| !is_raw) else {
+    let Some(message) = record.message.as_ref().filter(|_| !is_raw) else {
         return format!("{}\n", harmless(line));
     };
+    let (others, id) = (record.others(), record.request_id.as_ref());
+    let id = id.map(|id| format!("[{id}]"));
     let words =
-        [record.time, record.level, Some(message), record.request_id.map(|id| format!("[{id}]"))];
-    let words: Vec<String> = words.iter().flatten().map(|word| harmless(word)).collect();
+        [record.time.as_ref(), record.level.as_ref(), Some(message), Some(&others), id.as_ref()];
+    let words = words.into_iter().flatten().filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(|word| harmless(word)).collect();
     // What goes on in a line of its own is no record of its own.
     format!("{}\n", words.join(" ").replace('\n', "\n    "))
 }
@@ -89,9 +92,11 @@ mod tests {
 
     #[test]
     fn a_record_is_a_line_and_what_is_none_stays_as_it_is() {
-        let line =
-            r#"{"time":"2026-11-24T08:15:00Z","level":"INFO","message":"a\nb","request_id":"7"}"#;
-        assert_eq!(told(line, false), "2026-11-24T08:15:00Z INFO a\n    b [7]\n");
+        let line = r#"{"time":"2026-11-24T08:15:00Z","level":"INFO","message":"a\nb","request_id":"7","status":200,"path":"/x"}"#;
+        assert_eq!(
+            told(line, false),
+            "2026-11-24T08:15:00Z INFO a\n    b path=/x status=200 [7]\n"
+        );
         assert_eq!(told("a traceback", false), "a traceback\n");
         assert_eq!(told(line, true), format!("{line}\n"));
     }

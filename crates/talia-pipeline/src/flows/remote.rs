@@ -222,7 +222,7 @@ impl Remote {
             let was_interrupted = error.kind() == ErrorKind::Interrupted && cx.is_cancelled();
             match request {
                 Request::Release { by, .. } | Request::Rollback { by, .. } if was_interrupted => {
-                    self.cancelled(cx, by)
+                    self.cancelled(cx, by, error.step_label().unwrap_or_default())
                 }
                 _ if was_interrupted => error.hint(format!(
                     "the server goes on with what it has begun: `{}` tells how it ends",
@@ -234,7 +234,7 @@ impl Remote {
     }
 
     /// Has the agent take back what this client has asked for.
-    fn cancelled(&self, cx: &Context, by: &Who) -> Error {
+    fn cancelled(&self, cx: &Context, by: &Who, label: &str) -> Error {
         let request = Request::Cancel(Some(by.clone()));
         let ssh = self.ssh(&request).timeout(CANCELLED_WITHIN);
         let answer: Result<String> =
@@ -246,7 +246,8 @@ impl Remote {
                 format!("interrupted, and the server has not said that it took it back: {error}"),
             ),
         };
-        Error::new(kind, message).hint(format!("`{}` tells what is live", self.status_command()))
+        let hint = format!("`{}` tells what is live", self.status_command());
+        Error::new(kind, message).hint(hint).in_step(label)
     }
 
     fn status_command(&self) -> String {

@@ -1,6 +1,9 @@
 //! A record of the app's own log: one JSON object a line.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What matters of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -24,6 +27,19 @@ pub struct AppRecord {
     /// The request that it belongs to.
     #[serde(default)]
     pub request_id: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+impl AppRecord {
+    /// What else it says, for people: `method=GET path=/api/health status=200`.
+    pub fn others(&self) -> String {
+        let told = self.others.iter().map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            value => format!("{name}={value}"),
+        });
+        told.collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Reads a line; what is no such record has no fields.

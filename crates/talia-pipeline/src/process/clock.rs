@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 /// What a command left behind gets so long between SIGTERM and SIGKILL.
 pub(super) const SETTLING: Duration = Duration::from_millis(500);
+/// What ends by itself when a run is over, such as a connection that was just closed,
+/// gets so long before it is asked.
+pub(super) const LEAVING: Duration = Duration::from_millis(100);
 /// Then the kernel has so long to take away what was killed.
 pub(super) const FORCING: Duration = Duration::from_millis(700);
 /// What forks faster than it can be frozen is killed as far as it is frozen

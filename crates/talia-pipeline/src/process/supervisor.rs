@@ -17,7 +17,7 @@ use rustix::process::Signal;
 
 use super::{
     cancel::Cancel,
-    clock::{DISTURBED, FORCING, after, now},
+    clock::{DISTURBED, FORCING, LEAVING, after, now},
     command::{Limits, Spawn, Stdin, Stream},
     kernel::Process,
     mark::RunMark,
@@ -217,6 +217,10 @@ impl Supervisor {
             return Vec::new();
         }
         let whose = Whose::Run(self.0.number);
+        let leaving = after(now(), LEAVING);
+        while now() < leaving && !registry().look(whose).is_empty() {
+            thread::sleep(Duration::from_millis(5));
+        }
         let mut told = HashSet::new();
         let strays = end(
             grace,

@@ -221,7 +221,7 @@ impl Closing {
             0 => console.paint(Style::Good, "passed"),
             3 => console.paint(Style::Warning, "something needed is missing"),
             4 => console.paint(Style::Warning, "refused"),
-            5 => console.paint(Style::Bad, "ended, nobody knows how,"),
+            5 => console.paint(Style::Bad, "has left the state unknown"),
             130 => console.paint(Style::Warning, "interrupted"),
             _ => console.paint(Style::Bad, "failed"),
         };

@@ -49,8 +49,8 @@ impl<T: DeserializeOwned + Clone + Send> Step for Ask<T> {
     }
 
     fn action(&self) -> Action<'_, T> {
-        let changes = self.changes;
-        self.ssh.action_with(move |answer| heard(answer, changes))
+        let (changes, label) = (self.changes, self.label());
+        self.ssh.action_with(move |answer| heard(answer, changes, &label))
     }
 
     fn assume(&self) -> T {

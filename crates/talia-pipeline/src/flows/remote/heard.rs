@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// What its events come to. `changes`: whether the request may have changed something,
-/// so that an end without a word leaves it unknown.
-pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool) -> Result<T> {
+/// so that an end without a word leaves it unknown. `label` is the request's.
+pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool, label: &str) -> Result<T> {
     let (mut answered, mut failures, mut is_agent) = (None, Vec::new(), false);
     for line in answer.stdout().lines() {
         match Event::parse(line) {
@@ -29,7 +29,9 @@ pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool) -> Resu
         });
     }
     if !failures.is_empty() {
-        return Err(Error::all(failures.into_iter().map(error).collect()));
+        return Err(Error::all(
+            failures.into_iter().map(|failure| error(failure, label)).collect(),
+        ));
     }
     let exit = answer.exit();
     if !is_agent {
@@ -39,15 +41,18 @@ pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool) -> Resu
     }
     let message = format!("the agent ended with exit {exit} and without an answer");
     let error = if changes { unknown(&message) } else { Error::step(message) };
-    Err(error.tail(answer.last_lines(20)))
+    // Standard output is events, which are told already.
+    let said = if answer.stderr().trim().is_empty() { Vec::new() } else { answer.last_lines(20) };
+    Err(error.tail(said))
 }
 
 fn unknown(message: &str) -> Error {
     Error::new(ErrorKind::Unknown, message)
 }
 
-/// A failure there, as the same error here.
-fn error(failure: Failure) -> Error {
+/// A failure there, as the same error here; the step there stands before the message,
+/// because the one that failed here is the request.
+fn error(failure: Failure, label: &str) -> Error {
     let kind = match failure.exit_code {
         2 => ErrorKind::Usage,
         3 => ErrorKind::Preflight,
@@ -56,13 +61,16 @@ fn error(failure: Failure) -> Error {
         130 => ErrorKind::Interrupted,
         _ => ErrorKind::Step,
     };
-    let mut error =
-        Error::new(kind, failure.message).tail(failure.last_lines).diagnostics(failure.diagnostics);
-    if let Some(hint) = failure.hint {
-        error = error.hint(hint);
-    }
-    match failure.step {
-        Some(step) => error.in_step(&step),
+    let message = match failure.step {
+        Some(step) => format!("{step}: {}", failure.message),
+        None => failure.message,
+    };
+    let error = Error::new(kind, message)
+        .tail(failure.last_lines)
+        .diagnostics(failure.diagnostics)
+        .in_step(label);
+    match failure.hint {
+        Some(hint) => error.hint(hint),
         None => error,
     }
 }

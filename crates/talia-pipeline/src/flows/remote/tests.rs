@@ -90,8 +90,10 @@ fn what_fails_there_is_the_same_error_here() {
         .in_step("lock");
     let error = ask(4, failed(&there), |cx, remote| remote.prune(cx)).0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(error.to_string(), "alice@laptop holds the lock");
-    assert_eq!((error.hint_text(), error.step_label()), (Some("wait"), Some("lock")));
+    assert_eq!(error.to_string(), "lock: alice@laptop holds the lock");
+    assert_eq!(error.hint_text(), Some("wait"));
+    // What failed here is the request; else a report takes it for one that may fail.
+    assert_eq!(error.step_label(), Some("prune at deploy@talia.example"));
     assert_eq!(error.last_lines(), ["last"]);
     let both = Error::all(vec![Error::step("a"), Error::refused("b")]);
     let error = ask(4, failed(&both), |cx, remote| remote.prune(cx)).0.unwrap_err();

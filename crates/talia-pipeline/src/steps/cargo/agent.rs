@@ -22,8 +22,8 @@ const TARGET: &str = if cfg!(target_arch = "aarch64") {
 /// where nothing has changed.
 ///
 /// - Command: `cargo build --locked --profile=agent --package=talia-agent
-///   --target=TRIPLE --target-dir=DIR --config=target.TRIPLE.rustflags=[…]`. Static,
-///   so that the glibc of a server does not matter.
+///   --target=TRIPLE --target-dir=DIR --config=target.TRIPLE.rustflags=[…]` with
+///   `CARGO_INCREMENTAL=0`. Static, so that the glibc of a server does not matter.
 /// - Exits: 0; 101 is read for its reason.
 /// - Touches: cargo's target folder.
 /// - Errors: preflight when the target, the linker or the static C library is missing.
@@ -93,6 +93,8 @@ impl Step for AgentBuild {
     fn action(&self) -> Action<'_, Utf8PathBuf> {
         let flags = r#"["-C","target-feature=+crt-static"]"#;
         let line = cargo(&self.root)
+            // What the caller has set for daily work would have all of it built anew.
+            .env("CARGO_INCREMENTAL", "0")
             .args(["build", "--locked"])
             .option("--profile", "agent")
             .option("--package", "talia-agent")

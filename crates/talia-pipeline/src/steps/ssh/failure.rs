@@ -66,9 +66,11 @@ pub(super) fn failure(server: &Connection, answer: &Answer) -> Error {
         )
         .hint("ask the server once it is back: `cargo xtask status --env ENV`")
     };
-    // The banner of at-signs says nothing that is not said already.
-    let tail = answer.last_lines(20).into_iter().filter(|line| !line.starts_with('@'));
-    error.tail(tail.collect())
+    // ssh speaks on standard error alone, and its banner of at-signs says nothing that
+    // is not said already.
+    let told = said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('@'));
+    let told: Vec<String> = told.map(str::to_owned).collect();
+    error.tail(told[told.len().saturating_sub(20)..].to_vec())
 }
 
 fn refused_key(server: &Connection, has: &dyn Fn(&[&str]) -> bool) -> Error {
