@@ -72,6 +72,8 @@ pub enum Stdout {
     Shown,
     /// For the reader alone, such as JSON.
     Data,
+    /// For the reader alone, and full of what nobody else may see: it is in no log.
+    Private,
     /// [Events](crate::Event), a line each, of a run on another machine.
     Events,
 }
@@ -304,6 +306,14 @@ impl CommandLine {
     #[must_use]
     pub fn stdout_is_data(mut self) -> Self {
         self.stdout = Stdout::Data;
+        self
+    }
+
+    /// Says that standard output is for the reader alone and holds what nobody else may
+    /// see, such as every value of a `.env`: it is not even in the step's log.
+    #[must_use]
+    pub fn stdout_is_private(mut self) -> Self {
+        self.stdout = Stdout::Private;
         self
     }
 
