@@ -1,5 +1,9 @@
 //! One command line: what would be typed, and everything that matters beside it.
 
+mod stdout;
+
+pub use stdout::Stdout;
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -61,21 +65,6 @@ pub enum Stdin {
     Secret(String),
     /// The content of this file.
     File(Utf8PathBuf),
-}
-
-/// For whom a command's standard output is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Stdout {
-    /// For people: every line is shown.
-    #[default]
-    Shown,
-    /// For the reader alone, such as JSON.
-    Data,
-    /// For the reader alone, and full of what nobody else may see: it is in no log.
-    Private,
-    /// [Events](crate::Event), a line each, of a run on another machine.
-    Events,
 }
 
 /// How much of a command's output is kept for its reader, unless it says so.
