@@ -7,7 +7,7 @@ use talia_pipeline::{
     Error, ExitCode, Result, World,
     protocol::{EnvironmentName, Request, Role, Version},
     report::Feed,
-    server::Layout,
+    server::{Layout, policies, refuse_shared},
     settings::Policy,
     signals,
 };
@@ -100,6 +100,7 @@ fn policy(environment: &EnvironmentName) -> Result<Policy> {
             "{path} does not say `environment = \"{environment}\"`"
         )));
     }
+    refuse_shared(environment, &policy, &policies(Layout::POLICIES.into())?)?;
     Ok(policy)
 }
 

@@ -1,21 +1,33 @@
 //! What nobody may see of what the agent and its commands say.
 
+use camino::Utf8Path;
 use talia_pipeline::{
     parse::env_file,
     secret::{MINIMUM_LENGTH, Secret, SecretValue, looks_secret},
-    server::Layout,
+    server::{Layout, PushedFile},
     settings::Policy,
 };
 
 /// The values of `.env` that nobody may see, so that they are masked in all that the
-/// commands say; of a URL, the password alone too. A file that cannot be read is the
-/// flow's to tell of.
+/// commands say; of a URL, the password alone too. Those that a release has of its own
+/// are among them: a rollback runs with them. A file that cannot be read is the flow's
+/// to tell of.
 pub(crate) fn secrets(layout: &Layout, policy: &Policy) -> Vec<Secret> {
-    let Ok(bytes) = std::fs::read(layout.env_file()) else { return Vec::new() };
-    hidden(&bytes, policy)
+    let read = |path: &Utf8Path| std::fs::read(path).ok();
+    let now = read(&layout.env_file()).unwrap_or_default();
+    let mut found = hidden(&now, policy, "");
+    let releases = layout.releases().read_dir_utf8().into_iter().flatten().flatten();
+    for release in releases {
+        let env = read(&release.path().join(PushedFile::Env.name_in_release()));
+        if let Some(env) = env.filter(|env| *env != now) {
+            // A name counts once, and another release's value is another one.
+            found.extend(hidden(&env, policy, &format!(" of {}", release.file_name())));
+        }
+    }
+    found
 }
 
-fn hidden(env: &[u8], policy: &Policy) -> Vec<Secret> {
+fn hidden(env: &[u8], policy: &Policy, whose: &str) -> Vec<Secret> {
     let Ok(file) = env_file::read(env) else { return Vec::new() };
     let backup = &policy.backup;
     let is_secret = |name: &str| {
@@ -25,7 +37,9 @@ fn hidden(env: &[u8], policy: &Policy) -> Vec<Secret> {
     let entries = file.effective().into_iter();
     entries
         .filter(|entry| is_secret(entry.name()) && entry.value().len() >= MINIMUM_LENGTH)
-        .map(|entry| Secret::given(entry.name(), SecretValue::new(entry.value())))
+        .map(|entry| {
+            Secret::given(format!("{}{whose}", entry.name()), SecretValue::new(entry.value()))
+        })
         .collect()
 }
 
@@ -36,13 +50,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_releases_own_values_are_masked_too() {
+        let root = std::env::temp_dir().join(format!("talia-secrets-{}", std::process::id()));
+        let root = camino::Utf8PathBuf::from_path_buf(root).unwrap();
+        let policy = Policy::default();
+        let layout = Layout::new(&"production".parse().unwrap(), &policy).below(&root);
+        let old = layout.releases().join("20261124T081500Z-0123456789ab");
+        std::fs::create_dir_all(&old).unwrap();
+        std::fs::write(layout.env_file(), "A_TOKEN=value-of-today").unwrap();
+        std::fs::write(old.join("env.original"), "A_TOKEN=value-of-then").unwrap();
+        let world = World::real().unwrap();
+        let pipeline = Pipeline::new("say", "/", world).secrets(secrets(&layout, &policy));
+        let masker = Masker::new(pipeline.secret_values());
+        assert_eq!(masker.mask("value-of-today value-of-then value"), "*** *** value");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
     fn the_password_of_a_database_alone_is_masked() {
         let env = b"DB=postgresql+asyncpg://t:s3cr%3At-word@db/app\n\
                     TRY_URL=postgresql://u:other-w0rd@h/x\nA_TOKEN=short\n";
         let text = "environment = \"staging\"\n[backup]\ndatabase = \"DB\"\n";
         let (_, policy) = Policy::parse(text, "/etc/talia/staging.toml".into()).unwrap();
         let world = World::real().unwrap();
-        let pipeline = Pipeline::new("say", "/", world).secrets(hidden(env, &policy));
+        let pipeline = Pipeline::new("say", "/", world).secrets(hidden(env, &policy, ""));
         let masker = Masker::new(pipeline.secret_values());
         let said = masker.mask("s3cr:t-word s3cr%3At-word other-w0rd at db short");
         assert_eq!(said, "*** *** *** at db short");

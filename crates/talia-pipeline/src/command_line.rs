@@ -7,74 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{hole, quote};
 
-/// What a command may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Effect {
-    /// Nothing. Only such a command may answer an observation.
-    Read,
-    /// Files and programs on this machine.
-    Local,
-    /// Something on another machine: a registry, a server.
-    Remote,
-}
+mod parts;
 
-/// What a command may leave running when it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Leaves {
-    /// Nothing: whatever it started is ended with it.
-    #[default]
-    Nothing,
-    /// A helper that serves later steps, such as an ssh master connection.
-    UntilFlowEnds,
-    /// A service that is meant to stay, such as an engine.
-    Running,
-}
-
-/// The value of one variable of a command's environment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EnvValue {
-    /// Set to this text.
-    Text(String),
-    /// Set to the secret of this name when the process is spawned.
-    Secret(String),
-    /// Not there, whatever the caller's environment holds.
-    Removed,
-}
-
-/// What a command reads from its standard input.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Stdin {
-    /// Nothing.
-    #[default]
-    Empty,
-    /// This text.
-    Text(String),
-    /// The secret of this name.
-    Secret(String),
-    /// The content of this file.
-    File(Utf8PathBuf),
-}
-
-/// For whom a command's standard output is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Stdout {
-    /// For people: every line is shown.
-    #[default]
-    Shown,
-    /// For the reader alone, such as JSON.
-    Data,
-    /// [Events](crate::Event), a line each, of a run on another machine.
-    Events,
-}
+pub use parts::{Effect, EnvValue, Leaves, Stdin, Stdout};
 
 /// How much of a command's output is kept for its reader, unless it says so.
 const CAPTURE_BYTES: usize = 1 << 20;
@@ -304,6 +239,14 @@ impl CommandLine {
     #[must_use]
     pub fn stdout_is_data(mut self) -> Self {
         self.stdout = Stdout::Data;
+        self
+    }
+
+    /// Says that standard output is for the reader alone and holds what nobody else may
+    /// see, such as every value of a `.env`: it is not even in the step's log.
+    #[must_use]
+    pub fn stdout_is_private(mut self) -> Self {
+        self.stdout = Stdout::Private;
         self
     }
 

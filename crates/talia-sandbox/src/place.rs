@@ -29,14 +29,14 @@ impl Place {
     ///
     /// # Errors
     /// A usage error when the name is none: a small letter, then small letters,
-    /// digits and dashes, 20 in all.
+    /// digits and dashes, 12 in all.
     pub fn new(state: &State, name: &str) -> Result<Self> {
         let fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.len() <= 20
+            && name.len() <= 12
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !fine {
             return Err(Error::usage(format!("{name:?} is no name of a sandbox"))
-                .hint("a small letter, then small letters, digits and dashes, 20 in all"));
+                .hint("a small letter, then small letters, digits and dashes, 12 in all"));
         }
         Ok(Self { state: state.dir().to_owned(), name: name.to_owned() })
     }

@@ -208,9 +208,10 @@ impl WriteServer {
     }
 
     fn variables(&self) -> String {
+        let url = self.facts.database_url();
         format!(
-            "DATABASE_URL={}\nTWILIO_AUTH_TOKEN={}\nTALIA_LOG_LEVEL=INFO\n",
-            self.facts.database_url(),
+            "DATABASE_URL={url}\nSCRATCH_DATABASE_URL={url}\nTWILIO_AUTH_TOKEN={}\n\
+             TALIA_LOG_LEVEL=INFO\n",
             self.facts.twilio_token
         )
     }

@@ -37,7 +37,8 @@ pub(crate) fn policy(facts: &Facts, at: usize, environment: &str, within: &str) 
          [{within}backup]\n\
          database = \"DATABASE_URL\"\n\
          keep = 7\n\
-         keep_days = 14\n",
+         keep_days = 14\n\
+         scratch = \"SCRATCH_DATABASE_URL\"\n",
         facts.repository(),
         host_name(environment),
     )

@@ -1,5 +1,5 @@
 //! What `nginx -T` shows of the whole configuration: enough to see where requests for
-//! a host go.
+//! a host go; and what a site that is pushed asks for.
 
 /// One directive, and what is in its block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +28,19 @@ impl Site {
         self.listens.iter().any(|listen| listen.split(' ').any(|word| word == "ssl"))
     }
 
-    /// Whether requests go straight to this socket: the path itself, so that Nginx
-    /// looks where it leads at every connect.
+    /// Whether requests go straight to this socket, and to nothing else: the path
+    /// itself, so that Nginx looks where it leads at every connect.
     pub fn proxies_directly_to(&self, socket: &str) -> bool {
+        !self.proxies.is_empty() && self.proxies_elsewhere(socket).next().is_none()
+    }
+
+    /// What its `proxy_pass` name that is not this socket's path.
+    pub fn proxies_elsewhere(&self, socket: &str) -> impl Iterator<Item = &str> {
         let target = format!("http://unix:{socket}");
-        self.proxies.iter().any(|proxy| {
+        let is_direct = move |proxy: &str| {
             proxy.strip_prefix(&target).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        })
+        };
+        self.proxies.iter().map(String::as_str).filter(move |proxy| !is_direct(proxy))
     }
 }
 
@@ -54,6 +60,93 @@ pub fn sites(shown: &str) -> Vec<Site> {
     let mut found = Vec::new();
     collect(&tree, false, &mut found);
     found
+}
+
+/// Where a site reaches beyond what a site is for: why each such directive is refused.
+///
+/// Nginx begins as root: it opens logs and reads keys and included files with root's
+/// rights, and what it loads runs in it. `folders` are those whose files may be served.
+/// This is a list of what is known to reach further, not a proof: who may push a site
+/// decides what a whole host serves, and is close to root anyway.
+///
+/// ```
+/// use talia_pipeline::parse::nginx::reaches;
+///
+/// let site = "server { root /var/www/talia-landing; access_log /root/.ssh/authorized_keys; }";
+/// assert_eq!(reaches(site, &["/var/www"]).len(), 1);
+/// ```
+pub fn reaches(site: &str, folders: &[&str]) -> Vec<String> {
+    let mut words = words(site).into_iter();
+    let tree = block(&mut words);
+    let mut found = Vec::new();
+    let mut open: Vec<&Directive> = tree.iter().rev().collect();
+    while let Some(directive) = open.pop() {
+        if let Some((name, rest)) = directive.words.split_first()
+            && !is_fitting(name, rest, folders)
+        {
+            found.push(directive.words.join(" "));
+        }
+        open.extend(directive.block.iter().rev());
+    }
+    found
+}
+
+/// Directives that write where they are told, run what they are told, or hold for the
+/// whole server.
+const FOREIGN: &[&str] = &[
+    "load_module",
+    "user",
+    "pid",
+    "daemon",
+    "master_process",
+    "working_directory",
+    "env",
+    "worker_rlimit_core",
+    "lock_file",
+    "ssl_engine",
+    "client_body_temp_path",
+    "proxy_temp_path",
+    "proxy_cache_path",
+    "fastcgi_temp_path",
+    "fastcgi_cache_path",
+    "uwsgi_temp_path",
+    "uwsgi_cache_path",
+    "scgi_temp_path",
+    "scgi_cache_path",
+    "proxy_store",
+    "fastcgi_store",
+    "uwsgi_store",
+    "scgi_store",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "memcached_pass",
+    "dav_methods",
+    "create_full_put_path",
+    "disable_symlinks",
+    "google_perftools_profiles",
+    "state",
+];
+/// The same by how their names begin: languages that run in Nginx.
+const LANGUAGES: &[&str] = &["perl", "js_", "lua_", "njs", "passenger", "mruby"];
+
+fn is_fitting(name: &str, rest: &[String], folders: &[&str]) -> bool {
+    let value = rest.first().map_or("", String::as_str);
+    let below = |folder: &str| {
+        let path = camino::Utf8Path::new(value);
+        let climbs = path.components().any(|part| part == camino::Utf8Component::ParentDir);
+        !value.contains('$') && !climbs && path.starts_with(folder)
+    };
+    match name {
+        "access_log" | "error_log" => value == "off" || below("/var/log/nginx"),
+        "root" | "alias" => folders.iter().any(|folder| below(folder)),
+        // A relative one counts from there.
+        "include" => !value.starts_with('/') && below("") || below("/etc/nginx"),
+        name if name.ends_with("_by_lua_file") || name.ends_with("_by_lua_block") => false,
+        name => {
+            !FOREIGN.contains(&name) && !LANGUAGES.iter().any(|prefix| name.starts_with(prefix))
+        }
+    }
 }
 
 fn collect(tree: &[Directive], caches: bool, found: &mut Vec<Site>) {
@@ -146,11 +239,15 @@ fn words(text: &str) -> Vec<String> {
     found
 }
 
+/// How deep blocks may be in each other.
+const DEEPEST: usize = 100;
+
 fn block(words: &mut impl Iterator<Item = String>) -> Vec<Directive> {
     // Kept on a stack of our own: depth is what a file says, not what ours can take.
     let mut stack = vec![Vec::new()];
     let mut heads: Vec<Vec<String>> = Vec::new();
     let mut head = Vec::new();
+    let mut beyond = 0_usize;
     for word in words {
         match word.as_str() {
             ";" => {
@@ -159,22 +256,37 @@ fn block(words: &mut impl Iterator<Item = String>) -> Vec<Directive> {
                     top.push(Directive { words, block: Vec::new() });
                 }
             }
+            // Deeper than anybody writes: taken for the block around it.
+            "{" if stack.len() > DEEPEST => {
+                beyond += 1;
+                let words = std::mem::take(&mut head);
+                if let Some(top) = stack.last_mut() {
+                    top.push(Directive { words, block: Vec::new() });
+                }
+            }
+            "}" if beyond > 0 => beyond -= 1,
             "{" => {
                 heads.push(std::mem::take(&mut head));
                 stack.push(Vec::new());
             }
-            "}" => {
-                if let (true, Some(block)) = (stack.len() > 1, stack.pop()) {
-                    let words = heads.pop().unwrap_or_default();
-                    if let Some(top) = stack.last_mut() {
-                        top.push(Directive { words, block });
-                    }
-                }
-            }
+            "}" => close(&mut stack, &mut heads),
             _ => head.push(word.strip_prefix('\u{1}').unwrap_or(&word).to_owned()),
         }
     }
+    // What is never closed counts as well.
+    while stack.len() > 1 {
+        close(&mut stack, &mut heads);
+    }
     stack.swap_remove(0)
+}
+
+fn close(stack: &mut Vec<Vec<Directive>>, heads: &mut Vec<Vec<String>>) {
+    if stack.len() > 1
+        && let (Some(block), Some(words)) = (stack.pop(), heads.pop())
+        && let Some(top) = stack.last_mut()
+    {
+        top.push(Directive { words, block });
+    }
 }
 
 #[cfg(test)]
@@ -209,15 +321,67 @@ http {
         let second = &sites[1];
         assert!(second.has_tls() && !second.caches_open_files);
         assert_eq!(second.names, ["talia.example", "www.talia.example"]);
-        assert!(second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"));
-        assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api"));
+        assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"), "another too");
+        let elsewhere = |socket| second.proxies_elsewhere(socket).collect::<Vec<_>>();
+        assert_eq!(elsewhere("/var/lib/talia/p/sock/api.sock"), ["http://backend${suffix}"]);
+        assert_eq!(elsewhere("/var/lib/talia/p/sock/api").len(), 2);
         assert!(second.proxies.contains(&"http://backend${suffix}".to_owned()));
+    }
+
+    #[test]
+    fn a_site_that_is_reached_by_the_socket_alone_is_direct() {
+        let site = |block: &str| {
+            let shown = format!("http {{ server {{ listen 443 ssl; {block} }} }}");
+            sites(&shown).remove(0).proxies_directly_to("/s/api.sock")
+        };
+        assert!(site("location /api/ { proxy_pass http://unix:/s/api.sock:; }"));
+        assert!(site(
+            "location / { root /var/www; } location /a { proxy_pass http://unix:/s/api.sock:/b; }"
+        ));
+        assert!(!site("location / { root /var/www; }"), "no proxy at all");
+        assert!(!site("location / { proxy_pass http://api; }"), "an upstream");
+        assert!(!site(
+            "location /a { proxy_pass http://unix:/s/api.sock:; } location /b { proxy_pass http://b; }"
+        ));
+        assert!(!site("location / { proxy_pass http://unix:/s/blue/api.sock:; }"), "one slot");
+    }
+
+    #[test]
+    fn what_reaches_beyond_a_site_is_told() {
+        let folders = ["/var/www", "/usr/share/nginx"];
+        for bad in [
+            "load_module /tmp/x.so;",
+            "server { access_log /root/.ssh/authorized_keys; }",
+            "server { error_log /var/log/nginx/../../../etc/cron.d/x; }",
+            "server { access_log syslog:server=10.0.0.1; }",
+            "server { access_log /var/log/nginx/$host.log; }",
+            "include /opt/talia-backend/.env;",
+            "include ../../opt/x;",
+            "server { location / { root /; } }",
+            "server { location / { alias /var/www2/; } }",
+            "server { if ($a) { root $b; } }",
+            "server { \"root\" /etc; }",
+            "location / { content_by_lua_block { x } }",
+            "js_import x from /tmp/x.js;",
+            "server { location / { fastcgi_pass unix:/run/php.sock; } }",
+            "} user root; {",
+        ] {
+            assert_eq!(reaches(bad, &folders).len(), 1, "{bad}: {:?}", reaches(bad, &folders));
+        }
+        let good =
+            "server { root /var/www/talia-landing; include snippets/tls.conf; access_log off;
+            include /etc/nginx/proxy_params; error_log /var/log/nginx/a.log warn; # user root;
+            ssl_certificate_key /etc/letsencrypt/live/x/privkey.pem;
+            location / { proxy_pass http://unix:/s:; } error_page 503 @closed; }";
+        assert_eq!(reaches(good, &folders), Vec::<String>::new());
     }
 
     #[test]
     fn what_is_torn_or_deep_is_read_as_far_as_it_goes() {
         assert_eq!(sites("} } server {"), []);
-        assert_eq!(sites(&"a {".repeat(100_000)), []);
+        assert_eq!(sites("}"), []);
+        let deep = format!("{} user x; {}", "a {".repeat(100_000), "}".repeat(100_000));
+        assert_eq!((sites(&deep), reaches(&deep, &[]).len()), (Vec::new(), 1));
         assert_eq!(sites("'"), []);
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::{digest::Digest, hole};
 
 use super::{
     request::Role,
@@ -82,6 +82,13 @@ pub struct BackupState {
     /// When it was restored and compared, if it was.
     #[serde(default)]
     pub drilled_ms: Option<u64>,
+}
+
+impl BackupState {
+    /// What a plan has in its place.
+    pub fn planned() -> Self {
+        Self { id: hole::named("backup id"), at_ms: 0, bytes: 0, drilled_ms: None }
+    }
 }
 
 /// The live release.
@@ -242,6 +249,14 @@ pub struct RestorePlan {
     pub text: String,
 }
 
+impl RestorePlan {
+    /// What a plan has in its place.
+    pub fn planned() -> Self {
+        let database = hole::named("database");
+        Self { database, backup: BackupState::planned(), text: String::new() }
+    }
+}
+
 /// To `restore`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -256,4 +271,12 @@ pub struct Restored {
     /// wrote meanwhile.
     #[serde(default)]
     pub differences: Vec<String>,
+}
+
+impl Restored {
+    /// What a plan has in its place.
+    pub fn planned() -> Self {
+        let (backup, before) = (BackupState::planned(), BackupState::planned());
+        Self { database: hole::named("database"), backup, before, differences: Vec::new() }
+    }
 }

@@ -100,9 +100,10 @@ word! {
 }
 
 word! {
-    /// The name of an environment: `production`.
-    EnvironmentName, "an environment's name, such as `production`", |text| {
-        text.len() <= 31
+    /// The name of an environment: `production`. `talia-admin-` and it are what a Unix
+    /// user's name may be at most.
+    EnvironmentName, "an environment's name of at most 20 letters, such as `production`", |text| {
+        text.len() <= 20
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     }

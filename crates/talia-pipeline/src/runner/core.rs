@@ -234,16 +234,12 @@ impl Core {
                 let told_at = Cell::new(None);
                 let tell = |event: Event| self.tell(event, &told_at);
                 let answer = self.shell.execute(id, label, &line, cancel, limits, &tell);
-                // Events are told already, and are no lines for people.
-                let is_text = line.stdout_kind() != Stdout::Events;
+                // Events were told as they came.
+                let is_told = line.stdout_kind() == Stdout::Events;
                 answer.and_then(|answer| {
                     read(&answer).map_err(|error| {
-                        let says_more = !error.last_lines().is_empty();
-                        if is_text && !says_more && error.findings().is_empty() {
-                            error.tail(answer.last_lines(20))
-                        } else {
-                            error
-                        }
+                        let is_bare = error.last_lines().is_empty() && error.findings().is_empty();
+                        if is_bare && !is_told { error.tail(answer.last_lines(20)) } else { error }
                     })
                 })
             }

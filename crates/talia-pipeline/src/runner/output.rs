@@ -125,7 +125,8 @@ fn pass(
         return;
     }
     // A log that cannot be written, on a full disk say, must not end the step.
-    if log.as_mut().is_some_and(|file| file.write_all(clean).is_err()) {
+    let logged = side.kind != Stdout::Private;
+    if logged && log.as_mut().is_some_and(|file| file.write_all(clean).is_err()) {
         *log = None;
         emit(Event::Note { text: format!("the log of step {id} cannot be written any further") });
     }
@@ -134,7 +135,7 @@ fn pass(
         side.kept.drain(..side.kept.len() - side.limit);
         side.truncated = true;
     }
-    if side.kind == Stdout::Data {
+    if matches!(side.kind, Stdout::Data | Stdout::Private) {
         return;
     }
     for piece in clean.split_inclusive(|&byte| byte == b'\n') {

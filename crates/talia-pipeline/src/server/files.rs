@@ -41,7 +41,13 @@ impl PushedFile {
         layout.pushed().join(self.name())
     }
 
-    /// Its name, in a release's folder too.
+    /// Its name in the folder of a release that runs with it. There, `.env` is what
+    /// Compose is given, see [`compose_env`](super::compose_env).
+    pub fn name_in_release(self) -> &'static str {
+        if self == Self::Env { "env.original" } else { self.name() }
+    }
+
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Compose => "docker-compose.yml",
@@ -123,12 +129,12 @@ impl ServerFiles {
     /// When the release's folder is not whole.
     pub fn of_release(folder: &Utf8Path) -> Result<Self> {
         let needed = |file: PushedFile| {
-            let path = folder.join(file.name());
+            let path = folder.join(file.name_in_release());
             read(&path)?.ok_or_else(|| Error::step(format!("the release lacks its {path}")))
         };
         Ok(Self {
             compose: needed(PushedFile::Compose)?,
-            extra: read(&folder.join(PushedFile::Override.name()))?,
+            extra: read(&folder.join(PushedFile::Override.name_in_release()))?,
             env: needed(PushedFile::Env)?,
             drift: Vec::new(),
         })

@@ -88,6 +88,11 @@ impl Layout {
         self.folder.join("pushed")
     }
 
+    /// While this file is there, an Nginx site is being tried; it holds the one before.
+    pub fn tried_site(&self) -> Utf8PathBuf {
+        self.pushed().join("site.before")
+    }
+
     /// All releases.
     pub fn releases(&self) -> Utf8PathBuf {
         self.folder.join("releases")
@@ -121,6 +126,11 @@ impl Layout {
     /// The logs of the agent's steps.
     pub fn state(&self) -> Utf8PathBuf {
         self.own().join("state")
+    }
+
+    /// Where a compose file is tried before it is put anywhere.
+    pub fn scratch(&self) -> Utf8PathBuf {
+        self.state().join("compose-try")
     }
 
     /// The folder of a slot's socket; a reboot must not empty it.

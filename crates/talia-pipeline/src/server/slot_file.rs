@@ -34,6 +34,9 @@ pub fn slot_file(layout: &Layout, policy: &Policy, record: &Record, env: &[u8]) 
     match policy.listen {
         Listen::Socket => {
             environment.insert("UVICORN_UDS", format!("{SOCKET_FOLDER}/api.sock"));
+            // A peer on a Unix socket has no address that could be named, so uvicorn
+            // believes what Nginx says of a client only if it believes everybody.
+            environment.entry("FORWARDED_ALLOW_IPS").or_insert_with(|| "*".to_owned());
         }
         Listen::Port => {
             let port = policy.port_of(record.slot == Slot::Blue);
@@ -61,7 +64,20 @@ pub fn slot_file(layout: &Layout, policy: &Policy, record: &Record, env: &[u8]) 
         ],
         "ports": ports,
     } } });
-    Ok(format!("{file:#}\n"))
+    Ok(format!("{}\n", escaped(&format!("{file:#}"))))
+}
+
+/// The same JSON with nothing in it that YAML's readers refuse or fold, such as U+0085;
+/// what is beyond U+FFFF stays, because YAML knows no pairs of surrogates.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{ffff}' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -79,15 +95,21 @@ mod tests {
             "slot":"green","by":"ana","began_ms":1,"fate":"begun"}"#,
         )
         .unwrap();
-        let env = b"PRICE='5 $ # \"x\"'\nLINES=\"a\\nb\"\n";
+        let env = "PRICE='5 $ # \"x\"'\nLINES=\"a\\nb\"\nODD=\u{7f}\u{85}\u{ffff}\u{1f600}\n";
+        let env = env.as_bytes();
         let text = slot_file(&layout, &policy, &record, env).unwrap();
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         let api = &read["services"]["api"];
         assert_eq!(api["environment"]["PRICE"], "5 $$ # \"x\"");
         assert_eq!(api["environment"]["LINES"], "a\nb");
+        assert_eq!(api["environment"]["ODD"], "\u{7f}\u{85}\u{ffff}\u{1f600}");
+        assert!(text.contains("\"\\u007f\\u0085\\uffff\u{1f600}\""), "{text}");
+        assert_eq!(api["environment"]["FORWARDED_ALLOW_IPS"], "*");
         assert_eq!(api["environment"]["UVICORN_UDS"], "/run/talia/api.sock");
         assert_eq!(api["volumes"][0]["source"], "/var/lib/talia/staging/sock/green");
         assert_eq!(api["image"], record.reference());
         assert!(slot_file(&layout, &policy, &record, b"A='open").is_err());
+        let own = slot_file(&layout, &policy, &record, b"FORWARDED_ALLOW_IPS=10.0.0.1").unwrap();
+        assert!(own.contains("\"FORWARDED_ALLOW_IPS\": \"10.0.0.1\""), "{own}");
     }
 }

@@ -63,13 +63,11 @@ impl Environment {
     /// What holds for an environment of this name when nothing is said.
     pub fn named(name: &str) -> Self {
         let is_production = name == "production";
-        let (folder, web) = match name {
-            "production" | "staging" | "sandbox" => (String::new(), String::new()),
-            other => (format!("-{other}"), format!("-{other}")),
-        };
+        // Several may share one host.
+        let own = if is_production { String::new() } else { format!("-{name}") };
         let server = Policy {
-            folder: format!("/opt/talia-backend{folder}").into(),
-            web: format!("/var/www/talia-landing{web}").into(),
+            folder: format!("/opt/talia-backend{own}").into(),
+            web: format!("/var/www/talia-landing{own}").into(),
             moves_latest: is_production,
             ..Policy::default()
         };

@@ -102,11 +102,12 @@ pub(super) fn coverage_source(text: &str, depth: usize) -> Check {
 }
 
 /// An environment's name: it becomes part of users', folders' and projects' names.
+/// `talia-admin-` and it are what a user's name may be at most, 32.
 pub(super) fn environment(text: &str) -> Check {
-    let holds = text.len() <= 31
+    let holds = text.len() <= 20
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    ensure(holds, "a name of lower-case letters, digits and `-`, such as `staging`")
+    ensure(holds, "at most 20 lower-case letters, digits and `-`, such as `staging`")
 }
 
 /// A host's name or address.

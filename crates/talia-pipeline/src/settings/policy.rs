@@ -29,9 +29,10 @@ pub struct Policy {
     /// `image`: the one repository that releases come from, without a tag.
     pub image: Option<String>,
     /// `folder`: compose file, `.env`, releases and backups. Default:
-    /// `/opt/talia-backend`.
+    /// `/opt/talia-backend`, with `-<environment>` behind it for all but production.
     pub folder: Utf8PathBuf,
-    /// `web`: the landing page's live path. Default: `/var/www/talia-landing`.
+    /// `web`: the landing page's live path. Default: `/var/www/talia-landing`, with
+    /// `-<environment>` behind it for all but production.
     pub web: Utf8PathBuf,
     /// `host`: the name that clients use, which Nginx is asked for.
     pub host: Option<String>,
@@ -131,11 +132,15 @@ pub struct Backups {
 pub struct ComposeRights {
     /// `binds`: folders of the host that may be mounted, with all below them.
     pub binds: Vec<Utf8PathBuf>,
+    /// `networks`: networks of the engine that may be joined, beside the environment's
+    /// own, `talia-<environment>`.
+    pub networks: Vec<String>,
     /// `capabilities`: what `cap_add` may name.
     pub capabilities: Vec<String>,
     /// `devices`: what `devices` may name.
     pub devices: Vec<Utf8PathBuf>,
-    /// `privileged`: whether `privileged: true` is allowed.
+    /// `privileged`: whether `privileged: true` is allowed, and `security_opt` that
+    /// takes protection away.
     pub privileged: bool,
     /// `host_namespaces`: whether `network_mode: host`, `pid: host` and the like
     /// are allowed.
@@ -311,6 +316,7 @@ fn compose(compose: In<'_, '_, '_, '_>) -> ComposeRights {
     };
     ComposeRights {
         binds: paths(compose.names("binds", absolute)),
+        networks: all(compose.names("networks", grammar::project_name)).unwrap_or_default(),
         capabilities: all(compose.names("capabilities", grammar::variable)).unwrap_or_default(),
         devices: paths(compose.names("devices", absolute)),
         privileged: compose.flag("privileged").unwrap_or(false),

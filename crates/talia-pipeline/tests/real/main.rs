@@ -9,6 +9,7 @@
 
 mod arguments;
 mod backup;
+mod compose;
 mod drill;
 mod git;
 mod image;

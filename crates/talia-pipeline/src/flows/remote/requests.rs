@@ -7,7 +7,6 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, Result},
-    hole,
     protocol::{
         BackupState, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan, Restored,
         RevisionId, ServerState,
@@ -117,7 +116,7 @@ impl Remote {
     /// # Errors
     /// As [`Remote::run`].
     pub fn backup(&self, cx: &Context) -> Result<BackupState> {
-        self.run(cx, Request::Backup, backup())
+        self.run(cx, Request::Backup, BackupState::planned())
     }
 
     /// Restores a backup somewhere else and compares it; the last one without an id.
@@ -125,7 +124,8 @@ impl Remote {
     /// # Errors
     /// As [`Remote::run`].
     pub fn drill(&self, cx: &Context, id: Option<&str>) -> Result<Drilled> {
-        let hoped = Drilled { backup: backup(), tables: 0, rows: 0, not_drilled: Vec::new() };
+        let hoped =
+            Drilled { backup: BackupState::planned(), tables: 0, rows: 0, not_drilled: Vec::new() };
         self.run(cx, Request::Drill(id.map(str::to_owned)), hoped)
     }
 
@@ -134,9 +134,7 @@ impl Remote {
     /// # Errors
     /// As [`Remote::run`].
     pub fn restore_plan(&self, cx: &Context, id: &str) -> Result<RestorePlan> {
-        let (database, text) = (hole::named("database"), String::new());
-        let hoped = RestorePlan { database, backup: backup(), text };
-        self.run(cx, Request::RestorePlan(id.to_owned()), hoped)
+        self.run(cx, Request::RestorePlan(id.to_owned()), RestorePlan::planned())
     }
 
     /// Makes the database what it was in this backup.
@@ -144,9 +142,7 @@ impl Remote {
     /// # Errors
     /// As [`Remote::run`].
     pub fn restore(&self, cx: &Context, id: &str) -> Result<Restored> {
-        let (backup, before, differences) = (backup(), backup(), Vec::new());
-        let hoped = Restored { database: hole::named("database"), backup, before, differences };
-        self.run(cx, Request::Restore(id.to_owned()), hoped)
+        self.run(cx, Request::Restore(id.to_owned()), Restored::planned())
     }
 
     /// Puts a file on the server, by one of the three pushes. Its content goes by
@@ -166,9 +162,4 @@ impl Remote {
         let ssh = self.ssh(&request).stdin(Stdin::File(file.to_owned()));
         self.finished(cx, &request, cx.run(Ask::change(ssh, ())))
     }
-}
-
-/// The backup that a plan goes on with.
-fn backup() -> BackupState {
-    BackupState { id: hole::named("backup id"), at_ms: 0, bytes: 0, drilled_ms: None }
 }

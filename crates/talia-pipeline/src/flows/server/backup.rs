@@ -7,7 +7,9 @@ use crate::{
     parse::database_url::Database,
     protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
     steps::{
-        backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
+        backup::{
+            BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention, is_schema_hash,
+        },
         server::{ReadDatabase, ReadRecords, SetMaintenance},
     },
 };
@@ -123,7 +125,9 @@ pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven
     }
     let database = database(cx, server)?;
     let record = prove(cx, server, &database)?;
-    Ok(Some(Proven { id: record.id.to_string(), schema_hash: Some(record.schema_hash) }))
+    // A plan knows no hash, and compares none.
+    let schema_hash = Some(record.schema_hash).filter(|hash| is_schema_hash(hash));
+    Ok(Some(Proven { id: record.id.to_string(), schema_hash }))
 }
 
 fn database(cx: &Context, server: &Server) -> Result<Database> {

@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     Server,
+    compose_check::refuse_compose,
     look::Seen,
     preflight::{backup_gate, preflight},
     rollback::Schema,
@@ -116,6 +117,8 @@ fn forward(
         cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
     }
     let compose = server.compose(record, change.files);
+    // With the very files and values that are about to be used.
+    refuse_compose(cx, server, compose.clone())?;
     if !server.policy.migrate.is_empty() && record.of.is_none() {
         let (service, command) = (&server.policy.service, &server.policy.migrate);
         cx.run(Migrate::new(compose.clone(), service, command))?;

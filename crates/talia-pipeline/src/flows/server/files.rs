@@ -3,12 +3,16 @@
 use crate::{
     context::Context,
     error::{Error, Result},
-    parse::env_file,
-    server::{PushedFile, refusals},
-    steps::server::{Compose, ComposeConfig, NginxReload, NginxTest, PushFile, RestoreFile},
+    parse::{env_file, nginx},
+    protocol::Slot,
+    server::{PushedFile, ServerFiles},
+    steps::server::{
+        Compose, EndSite, NginxReload, NginxTest, PushFile, RemoveScratch, RestoreSite, TrySite,
+        WriteScratch,
+    },
 };
 
-use super::Server;
+use super::{Server, compose_check::refuse_compose};
 
 /// The names in a `.env`, each with its value; none where it is not in its grammar.
 pub fn env_names(env: &[u8]) -> Vec<(String, String)> {
@@ -26,35 +30,77 @@ pub fn push(cx: &Context, server: &Server, file: PushedFile, content: Vec<u8>) -
     if content.is_empty() {
         return Err(Error::usage("nothing came on standard input, so nothing is pushed"));
     }
-    if file == PushedFile::Env {
-        env_file::read(&content)?;
+    mend_push(cx, server)?;
+    match file {
+        PushedFile::Site => return push_site(cx, server, content),
+        PushedFile::Env => drop(env_file::read(&content)?),
+        PushedFile::Compose | PushedFile::Override => may_be_used(cx, server, file, &content)?,
     }
-    let before = std::fs::read(file.path(&server.layout)).ok();
-    cx.run(PushFile::new(&server.layout, file, content, server.now_ms))?;
-    let judged = match file {
-        PushedFile::Site => cx.run(NginxTest).and_then(|()| cx.run(NginxReload)),
-        PushedFile::Compose | PushedFile::Override => may_be_used(cx, server),
-        PushedFile::Env => Ok(()),
-    };
-    judged.map_err(|error| {
-        let restored = cx.sheltered(|cx| cx.run(RestoreFile::new(&server.layout, file, before)));
-        match restored {
-            Ok(()) => error,
-            Err(second) => Error::all(vec![error, second]),
+    cx.run(PushFile::new(&server.layout, file, content, server.now_ms))
+}
+
+/// Puts right what a killed push has left: a site that nobody has judged. Nothing is
+/// done where nothing was left.
+///
+/// # Errors
+/// When the site before cannot be restored.
+pub(super) fn mend_push(cx: &Context, server: &Server) -> Result<()> {
+    if !server.layout.tried_site().exists() {
+        return Ok(());
+    }
+    cx.group("put right what a push has left", |cx| {
+        cx.note("a push ended before Nginx had taken its site: the one before is back");
+        cx.run(RestoreSite::new(&server.layout))?;
+        // A site that was never good is no worse than before, and no reason to stop here.
+        match cx.run(NginxTest).and_then(|()| cx.run(NginxReload)) {
+            Err(error) if !cx.is_cancelled() => cx.note(format!("Nginx was not reloaded: {error}")),
+            done => done?,
         }
+        Ok(())
     })
 }
 
-fn may_be_used(cx: &Context, server: &Server) -> Result<()> {
-    let mut project = Compose::new("talia-push", server.layout.folder());
-    if server.layout.compose_override().exists() {
-        project = project.with(PushedFile::Override.name());
+fn push_site(cx: &Context, server: &Server, content: Vec<u8>) -> Result<()> {
+    let text = std::str::from_utf8(&content).map_err(|_| Error::usage("the site is not UTF-8"))?;
+    let web = server.policy.web.parent().unwrap_or(&server.policy.web);
+    let refused = nginx::reaches(text, &["/var/www", "/usr/share/nginx", web.as_str()]);
+    if !refused.is_empty() {
+        return Err(Error::refused(format!("the site is refused: {}", refused.join("; ")))
+            .hint("leave it out; what the whole server needs is for root, in /etc/nginx/conf.d"));
     }
-    let services = cx.run(ComposeConfig::new(project))?;
-    let refused = refusals(&services, &server.policy);
-    if refused.is_empty() {
-        return Ok(());
+    cx.run(TrySite::new(&server.layout, content))?;
+    let judged = cx.run(NginxTest).and_then(|()| cx.run(NginxReload));
+    cx.sheltered(|cx| match judged {
+        Ok(()) => cx.run(EndSite::new(&server.layout, server.now_ms)),
+        Err(error) => Err(match cx.run(RestoreSite::new(&server.layout)) {
+            Ok(()) => error,
+            Err(second) => Error::all(vec![error, second]),
+        }),
+    })
+}
+
+/// Tries a compose file where no release takes it from, with everything that belongs
+/// to it, before it takes the place of the one that counts.
+fn may_be_used(cx: &Context, server: &Server, file: PushedFile, content: &[u8]) -> Result<()> {
+    let now = |file: PushedFile| std::fs::read(file.path(&server.layout)).ok();
+    let mut files = ServerFiles {
+        compose: now(PushedFile::Compose).unwrap_or_default(),
+        extra: now(PushedFile::Override),
+        env: now(PushedFile::Env).unwrap_or_default(),
+        ..ServerFiles::default()
+    };
+    match file {
+        PushedFile::Override => files.extra = Some(content.to_vec()),
+        _ => files.compose = content.to_vec(),
     }
-    Err(Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
-        .hint("leave it out, or allow it in the server's policy, [compose], which is root's"))
+    let folder = server.layout.scratch();
+    let mut compose = Compose::new(server.layout.project(Slot::Blue), &folder);
+    if files.extra.is_some() {
+        compose = compose.with(PushedFile::Override.name());
+    }
+    cx.group("try the compose file", |cx| {
+        cx.finally(RemoveScratch::new(&folder));
+        cx.run(WriteScratch::new(&folder, files))?;
+        refuse_compose(cx, server, compose)
+    })
 }

@@ -3,6 +3,7 @@
 
 mod backup;
 mod carry_out;
+mod compose_check;
 mod files;
 mod host;
 mod logs;

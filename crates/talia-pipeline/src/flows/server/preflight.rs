@@ -4,17 +4,17 @@ use crate::{
     context::Context,
     error::{Error, Result},
     parse::env_file,
-    server::{Record, ServerFiles, refusals},
+    server::{Record, ServerFiles},
     settings::Listen,
     steps::{
         image::ImagePresent,
-        server::{Compose, ComposeConfig, EngineInfo, FreeDisk, ImageOffered, NginxSites},
+        server::{EngineInfo, FreeDisk, ImageOffered, NginxSites},
     },
 };
 
 pub(super) use super::backup::backup_gate;
 
-use super::Server;
+use super::{Server, compose_check::compose_refusal};
 
 /// The least that must be free for an image's layers, and for a release's files.
 const IMAGE_BYTES: u64 = 1 << 30;
@@ -78,7 +78,7 @@ pub(super) fn preflight(
         let path = server.layout.env_file();
         wrong.push(Error::usage(format!("{path}: {error}")));
     }
-    wrong.extend(compose(cx, server, record, files)?);
+    wrong.extend(compose_refusal(cx, server, record, files)?);
     let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
     if !is_there && !record.digest.is_planned() {
         let ask = ImageOffered::new(record.reference(), server.layout.docker_config());
@@ -87,7 +87,8 @@ pub(super) fn preflight(
     if wrong.is_empty() { Ok(is_there) } else { Err(Error::all(wrong)) }
 }
 
-/// Whether Nginx sends this host's requests straight to the live link.
+/// Whether Nginx sends this host's requests straight to the live link, over TLS, and
+/// nowhere else.
 fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
     if server.policy.listen == Listen::Port {
         return Ok(None);
@@ -102,34 +103,19 @@ fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
                 .hint("push one: `cargo xtask server site push`"),
         ));
     }
-    if !own.iter().any(|site| site.proxies_directly_to(socket.as_str())) {
+    let elsewhere: Vec<&str> =
+        own.iter().flat_map(|site| site.proxies_elsewhere(socket.as_str())).collect();
+    if !elsewhere.is_empty() {
         return Ok(Some(
-            Error::preflight(format!("Nginx does not send {host} to {socket}"))
-                .hint(format!("`proxy_pass http://unix:{socket}:;`, without an `upstream` block, which would keep old connections")),
+            Error::preflight(format!("Nginx sends {host} to {} as well", elsewhere.join(", ")))
+                .hint(format!("every `proxy_pass` of that host is `http://unix:{socket}:`, without an `upstream` block, which would keep old connections")),
+        ));
+    }
+    if !own.iter().any(|site| site.has_tls() && site.proxies_directly_to(socket.as_str())) {
+        return Ok(Some(
+            Error::preflight(format!("Nginx does not send {host} to {socket} over TLS"))
+                .hint(format!("in the `server` block that has `listen 443 ssl`: `proxy_pass http://unix:{socket}:;`")),
         ));
     }
     Ok(None)
-}
-
-/// What the compose file asks of the host, against the policy.
-fn compose(
-    cx: &Context,
-    server: &Server,
-    record: &Record,
-    files: &ServerFiles,
-) -> Result<Option<Error>> {
-    let folder = match &record.of {
-        Some(of) => server.layout.release(of),
-        None => server.layout.folder().to_owned(),
-    };
-    let mut project = Compose::new(server.layout.project(record.slot), folder);
-    if files.extra.is_some() {
-        project = project.with(crate::server::PushedFile::Override.name());
-    }
-    let services = cx.observe(ComposeConfig::new(project))?;
-    let refused = refusals(&services, &server.policy);
-    Ok((!refused.is_empty()).then(|| {
-        Error::refused(format!("the compose file is refused: {}", refused.join("; ")))
-            .hint("leave it out, or allow it in the server's policy, [compose], which is root's")
-    }))
 }

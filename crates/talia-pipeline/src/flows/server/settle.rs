@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     Server,
+    files::mend_push,
     look::{Seen, look},
     slot::{end, give_back, mark, restart, switch, wait_healthy},
 };
@@ -43,6 +44,7 @@ pub fn settle_all(cx: &Context, server: &Server) -> Result<()> {
 /// # Errors
 /// When a step fails; what was served before is still served.
 pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
+    mend_push(cx, server)?;
     for (folder, reason) in &seen.records.broken {
         // A newer agent's record may only look broken to this one: it stays.
         cx.note(format!("{folder} has no record that can be read: {reason}"));

@@ -7,7 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     command_line::{CommandLine, Effect},
     error::Error,
-    parse::compose::{self, Service},
+    parse::compose::Project,
+    server::{Judge, Layout, Reading},
+    settings::Policy,
     step::{Action, Answer, Step, Summary},
 };
 
@@ -48,15 +50,29 @@ impl Compose {
         &self.folder
     }
 
+    /// Its name.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// Its files.
+    pub fn paths(&self) -> impl Iterator<Item = Utf8PathBuf> {
+        self.files.iter().map(|file| self.folder.join(file))
+    }
+
     /// `docker compose … VERB`, without that verb's own words.
     fn line(&self, verb: &str) -> CommandLine {
+        self.line_with(&self.folder.join(".env"), verb)
+    }
+
+    fn line_with(&self, env: &Utf8Path, verb: &str) -> CommandLine {
         let mut line = CommandLine::new("docker")
             .args(["compose", "--ansi=never", "--progress=plain"])
             .option("--project-name", &self.project)
             .option("--project-directory", self.folder.as_str())
-            .option("--env-file", self.folder.join(".env").as_str());
-        for file in &self.files {
-            line = line.option("--file", self.folder.join(file).as_str());
+            .option("--env-file", env.as_str());
+        for path in self.paths() {
+            line = line.option("--file", path.as_str());
         }
         if let Some(folder) = &self.docker_config {
             line = line.env("DOCKER_CONFIG", folder.as_str());
@@ -65,57 +81,93 @@ impl Compose {
     }
 }
 
-/// `docker compose … config --format=json`: the services, as Compose itself reads its
-/// files.
+/// `docker compose … config --format=json`: why the server's policy refuses a project,
+/// as Compose itself reads its files; [as it is written](Self::as_written), also with `--no-interpolate
+/// --no-path-resolution --env-file=/dev/null`.
 ///
-/// Accepts exit 0 and 14 (a mistake in the files); values of `.env` are in the output,
-/// so it is shown to nobody.
+/// Accepts exit 0, and 1, 14 and 15 (a mistake in the files). Every value of `.env` is
+/// in the output, so it is in no log and shown to nobody.
+///
+/// Two readings are needed. As the project is used, Compose shows what every `${NAME}`
+/// becomes, but neither `env_file`, nor services of a profile that nothing starts, nor
+/// volumes that no service has. As it is written, all of these are there, and paths
+/// that count from the file's own folder can be told; and `.env` is not read at all.
 #[derive(Debug)]
 pub struct ComposeConfig {
     compose: Compose,
+    layout: Layout,
+    policy: Policy,
+    reading: Reading,
 }
 
 impl ComposeConfig {
-    /// Reads this project.
-    pub fn new(compose: Compose) -> Self {
-        Self { compose }
+    /// Judges this project, as it is used, by this policy.
+    pub fn new(compose: Compose, layout: &Layout, policy: &Policy) -> Self {
+        let (layout, policy) = (layout.clone(), policy.clone());
+        Self { compose, layout, policy, reading: Reading::AsUsed }
+    }
+
+    /// Reads it as it is written, and nothing of `.env`.
+    #[must_use]
+    pub fn as_written(mut self) -> Self {
+        self.reading = Reading::AsWritten;
+        self
+    }
+
+    fn refusals(&self, project: &Project) -> Vec<String> {
+        let Self { compose, layout, policy, reading } = self;
+        Judge::new(layout, policy, &compose.project, &compose.folder, *reading).refusals(project)
     }
 }
 
 impl Step for ComposeConfig {
-    type Output = Vec<Service>;
+    type Output = Vec<String>;
 
     fn label(&self) -> String {
-        "compose file".into()
+        match self.reading {
+            Reading::AsWritten => "compose file, as written".into(),
+            Reading::AsUsed => "compose file".into(),
+        }
     }
 
-    fn action(&self) -> Action<'_, Vec<Service>> {
-        let line = self
-            .compose
-            .line("config")
+    fn action(&self) -> Action<'_, Vec<String>> {
+        let line = match self.reading {
+            Reading::AsWritten => self
+                .compose
+                .line_with(Utf8Path::new("/dev/null"), "config")
+                .args(["--no-interpolate", "--no-path-resolution"]),
+            Reading::AsUsed => self.compose.line("config"),
+        };
+        let line = line
             .arg("--format=json")
             .effect(Effect::Read)
             .accept([0, 1, 14, 15])
-            .stdout_is_data()
+            .stdout_is_private()
+            .capture_bytes(16 << 20)
             .timeout(Duration::from_secs(60))
             .purpose("what the compose file asks for");
-        Action::command(line, |answer: &Answer| {
+        Action::command(line, move |answer: &Answer| {
             if answer.exit() != 0 {
                 return Err(Error::usage("Compose cannot read its files")
                     .tail(answer.last_lines(5))
                     .hint("correct docker-compose.yml or .env on the server, or push them anew"));
             }
-            compose::services(answer.stdout_bytes()).map_err(|reason| answer.unreadable(&reason))
+            // What was said instead may hold values, so it is not shown.
+            Project::read(answer.stdout_bytes())
+                .map(|project| self.refusals(&project))
+                .map_err(|expected| Error::step(format!("Compose does not show {expected}")))
         })
     }
 
-    fn assume(&self) -> Vec<Service> {
+    fn assume(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn summary(&self, services: &Vec<Service>) -> Summary {
-        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-        Summary::line(names.join(", "))
+    fn summary(&self, refusals: &Vec<String>) -> Summary {
+        Summary::line(match refusals.len() {
+            0 => "asks for nothing that the policy does not allow".to_owned(),
+            count => format!("{count} refusals"),
+        })
     }
 }
 
@@ -258,14 +310,24 @@ mod tests {
         Compose::new("-p", "/a b/$(id)").with("--x y")
     }
 
+    fn config(compose: Compose) -> ComposeConfig {
+        let policy = Policy::default();
+        ComposeConfig::new(compose, &Layout::new(&"production".parse().unwrap(), &policy), &policy)
+    }
+
     #[test]
     fn compose_config_minimal() {
-        check("compose_config__minimal", &ComposeConfig::new(minimal()));
+        check("compose_config__minimal", &config(minimal()));
     }
 
     #[test]
     fn compose_config_hostile() {
-        check("compose_config__hostile", &ComposeConfig::new(hostile()));
+        check("compose_config__hostile", &config(hostile()));
+    }
+
+    #[test]
+    fn compose_config_everything() {
+        check("compose_config__everything", &config(everything()).as_written());
     }
 
     #[test]

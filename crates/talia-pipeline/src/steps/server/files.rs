@@ -1,6 +1,6 @@
 //! The files that a service runs with, as steps.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use crate::{
     error::{Error, Result},
@@ -77,45 +77,6 @@ impl Step for ReadDrift {
     fn summary(&self, drift: &Vec<Drift>) -> Summary {
         Summary::line(format!("{} files", drift.len()))
     }
-}
-
-/// In this process: a file as it was before a push that was refused.
-#[derive(Debug)]
-pub struct RestoreFile {
-    layout: Layout,
-    file: PushedFile,
-    before: Option<Vec<u8>>,
-}
-
-impl RestoreFile {
-    /// Writes this content again; `None`: there was no file.
-    pub fn new(layout: &Layout, file: PushedFile, before: Option<Vec<u8>>) -> Self {
-        Self { layout: layout.clone(), file, before }
-    }
-}
-
-impl Step for RestoreFile {
-    type Output = ();
-
-    fn label(&self) -> String {
-        format!("restore {}", self.file.name())
-    }
-
-    fn action(&self) -> Action<'_, ()> {
-        let path = self.file.path(&self.layout);
-        Action::work(format!("write {path} as it was"), move || {
-            let copy = self.file.pushed(&self.layout);
-            let restore = |path: &Utf8Path| match &self.before {
-                Some(before) => files::write_atomically_as(path, before, self.file.mode()),
-                None => files::remove_if_there(path),
-            };
-            restore(&path)
-                .and_then(|()| restore(&copy))
-                .map_err(|cause| Error::step(format!("{path} cannot be restored")).caused_by(cause))
-        })
-    }
-
-    fn assume(&self) {}
 }
 
 /// In this process: the files that a release has run with.
@@ -294,12 +255,6 @@ mod tests {
     #[test]
     fn read_drift_minimal() {
         check("read_drift__minimal", &ReadDrift::new(&layout()));
-    }
-
-    #[test]
-    fn restore_file_minimal() {
-        let step = RestoreFile::new(&layout(), PushedFile::Site, None);
-        check("restore_file__minimal", &step);
     }
 
     #[test]

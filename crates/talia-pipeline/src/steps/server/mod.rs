@@ -1,6 +1,7 @@
 //! What an agent does on its server: one file for each thing.
 
 mod compose;
+mod compose_text;
 mod container;
 mod database;
 mod disk;
@@ -13,15 +14,17 @@ mod neighbours;
 mod nginx;
 mod pause;
 mod records;
+mod site;
 mod switch;
 mod upkeep;
 
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
+pub use compose_text::{ComposeText, RemoveScratch, WriteScratch};
 pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
 pub use database::ReadDatabase;
 pub use disk::{FreeDisk, Room};
 pub use engine::{EngineFacts, EngineInfo};
-pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles, RestoreFile};
+pub use files::{KeepPushed, PushFile, ReadDrift, ReadFiles, ReadReleaseFiles};
 pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waited};
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{AppLog, ReadLogs};
@@ -29,5 +32,6 @@ pub use neighbours::ReadNeighbours;
 pub use nginx::{NginxReload, NginxSites, NginxTest};
 pub use pause::Pause;
 pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
+pub use site::{EndSite, RestoreSite, TrySite};
 pub use switch::{LiveSlot, SwitchSlot};
 pub use upkeep::{HoldLock, SetMaintenance};

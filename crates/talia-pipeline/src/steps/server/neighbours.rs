@@ -1,13 +1,10 @@
 //! The other environments on the same host.
 
-use std::fs;
-
 use camino::Utf8PathBuf;
 
 use crate::{
-    error::{Error, Result},
-    server::{Layout, Record, Records},
-    settings::Policy,
+    error::Result,
+    server::{Layout, Record, Records, policies},
     step::{Action, Step, Summary},
 };
 
@@ -26,23 +23,12 @@ impl ReadNeighbours {
     }
 
     fn read(&self) -> Result<Vec<String>> {
-        let cannot = |cause: std::io::Error| {
-            Error::step(format!("the policies in {} cannot be read", self.policies))
-                .caused_by(cause)
-        };
         let mut needed = Vec::new();
-        for entry in self.policies.read_dir_utf8().map_err(cannot)? {
-            let path = entry.map_err(cannot)?.into_path();
-            let Some(name) = path.file_stem().filter(|_| path.extension() == Some("toml")) else {
-                continue;
-            };
-            let Ok(environment) = name.parse() else { continue };
+        for (environment, policy) in policies(&self.policies)? {
             if environment == *self.own.environment() {
                 continue;
             }
-            let text = fs::read_to_string(&path).map_err(cannot)?;
-            let (_, policy) = Policy::parse(&text, &path)?;
-            let records = Records::read(&Layout::new(&environment, &policy))?;
+            let records = Records::read(&Layout::new(&environment, &policy?))?;
             needed.extend(records.all.iter().map(Record::reference));
         }
         Ok(needed)
@@ -73,7 +59,7 @@ impl Step for ReadNeighbours {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::testing::check;
+    use crate::{settings::Policy, steps::testing::check};
 
     #[test]
     fn read_neighbours_minimal() {

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::Error,
-    server::{Layout, PushedFile, Record, Records, ServerFiles},
+    server::{Layout, PushedFile, Record, Records, ServerFiles, compose_env},
     step::{Action, Step, Summary},
 };
 
@@ -53,7 +53,8 @@ impl Step for ReadRecords {
 }
 
 /// In this process: a release's folder, with the files that it runs with and its
-/// record, synced to the disk. Root's alone, because `.env` holds secrets.
+/// record, synced to the disk. Root's alone, because `.env` holds secrets: there it is
+/// what Compose reads, and `env.original` beside it is what was pushed.
 ///
 /// A folder of this release that a kill has left is made anew.
 #[derive(Debug)]
@@ -75,19 +76,20 @@ impl WriteRelease {
         Self { layout: layout.clone(), record, files, slot_file: slot_file.into() }
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn write(&self, compose_env: &str) -> io::Result<()> {
         let folder = self.layout.release(&self.record.id);
         private_folder(&self.layout.releases())?;
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => private_folder(&folder)?,
         }
-        let name = |file: PushedFile| folder.join(file.name());
+        let name = |file: PushedFile| folder.join(file.name_in_release());
         private_file(&name(PushedFile::Compose), &self.files.compose)?;
         if let Some(extra) = &self.files.extra {
             private_file(&name(PushedFile::Override), extra)?;
         }
         private_file(&name(PushedFile::Env), &self.files.env)?;
+        private_file(&folder.join(PushedFile::Env.name()), compose_env.as_bytes())?;
         private_file(&folder.join(Record::SLOT_FILE), self.slot_file.as_bytes())?;
         File::open(&folder)?.sync_all()
     }
@@ -118,7 +120,8 @@ impl Step for WriteRelease {
     fn action(&self) -> Action<'_, ()> {
         let folder = self.layout.release(&self.record.id);
         Action::work(format!("write the release's files and record to {folder}"), move || {
-            self.write().map_err(|cause| {
+            let compose_env = compose_env(&self.files.env)?;
+            self.write(&compose_env).map_err(|cause| {
                 Error::step(format!("the release cannot be written to {folder}")).caused_by(cause)
             })?;
             self.record.write(&self.layout)
@@ -250,7 +253,7 @@ mod tests {
         fs::create_dir_all(layout.folder()).unwrap();
         let files = ServerFiles {
             compose: b"services: {}".to_vec(),
-            env: b"A=secret".to_vec(),
+            env: b"A=se$cret".to_vec(),
             ..ServerFiles::default()
         };
         for _ in 0..2 {
@@ -261,6 +264,7 @@ mod tests {
         let folder = layout.release(&record().id);
         let mode = |path: &Utf8Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&folder.join(".env"))), (0o700, 0o600));
+        assert_eq!(fs::read_to_string(folder.join(".env")).unwrap(), "A=\"se\\$cret\"\n");
         assert_eq!(Records::read(&layout).unwrap().all[0].fate, Fate::Begun);
         assert_eq!(ServerFiles::of_release(&folder).unwrap(), files);
         fs::remove_dir_all(root).unwrap();

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use crate::step::{Action, Step};
+use crate::step::{Action, Pace, Step, Verdict};
 
 use super::{connection::Connection, failure::OWN_FAILURE};
 
 /// Closes the connection that requests share. For [`crate::Context::finally`].
 ///
-/// - Command: `ssh -F none -o ControlPath=SOCKET -O exit -- HOST`.
-/// - Exits: 0; 255 where no connection is open.
+/// - Command: `ssh -F none -o ControlPath=SOCKET -O exit -- HOST`, until no connection is
+///   open: the process that has it open takes a moment to end.
+/// - Exits: every one; 255 says that no connection is open.
 /// - Touches: the connection and its socket. At most 5 seconds.
 /// - Source: ssh(1).
 ///
@@ -42,10 +43,16 @@ impl Step for SshClose {
             .base()
             .args(["-O", "exit"])
             .operand(self.server.host())
-            .accept([0, OWN_FAILURE])
             .timeout(Duration::from_secs(5))
             .purpose("close the connection");
-        Action::command(line, |_| Ok(()))
+        let pace = Pace { interval: Duration::from_millis(50), deadline: Duration::from_secs(3) };
+        Action::poll(line, pace, |one| {
+            Ok(match one.answer.exit() {
+                OWN_FAILURE => Verdict::Done(()),
+                _ if one.is_last => Verdict::Done(()),
+                _ => Verdict::Again("it closes".to_owned()),
+            })
+        })
     }
 
     fn assume(&self) {}

@@ -10,7 +10,7 @@ use super::{
 const LINES: usize = 400;
 /// Files that are longer today, and how long at most. A number here only goes down.
 const LONGER: &[(&str, usize)] =
-    &[("command_line.rs", 540), ("pipeline.rs", 500), ("project/detect.rs", 410)];
+    &[("command_line.rs", 485), ("pipeline.rs", 500), ("project/detect.rs", 410)];
 
 /// `mod.rs` of folders whose files share a value or a function that stands there.
 const WITH_CODE: &[&str] =
