@@ -41,6 +41,9 @@ impl Sudoers {
                  Defaults:{user} env_reset, env_keep = \"SSH_ORIGINAL_COMMAND\", !env_check\n\
                  # The agent talks through the client's own pipes, and outlives them.\n\
                  Defaults:{user} !requiretty, !use_pty, !lecture, !mail_badpass\n\
+                 # With nothing to close after it, sudo becomes the agent: one that waited for\n\
+                 # an agent that is stopped would stop itself, and keep the client waiting.\n\
+                 Defaults:{user} !pam_session, !pam_setcred\n\
                  {user} ALL=(root) NOPASSWD: {AGENT} gate {environment} {role}\n"
             ));
         }

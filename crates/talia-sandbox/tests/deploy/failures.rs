@@ -15,7 +15,7 @@ const CASES: &[(&str, Behaviour, &[&str], u64)] = &[
     ("another revision", Behaviour::SaysAnother, &["000bad"], 14),
     ("exits at once", Behaviour::Exits, &["the container has ended", "it exits at once"], 14),
     ("crashes soon", Behaviour::CrashesAfter(1), &["it crashes"], 14),
-    ("crashes when healthy", Behaviour::CrashesAfterHealthy(1), &["it crashes"], 14),
+    ("crashes when healthy", Behaviour::CrashesAfterHealthy(1), &["it crashes"], 20),
 ];
 
 pub(crate) fn a_version_that_is_not_right_is_undone(yard: &Yard) {

@@ -15,6 +15,9 @@ use crate::{
 /// Long enough for a start under load.
 const SOON: Duration = Duration::from_secs(20);
 
+/// Too little for anything, and what the balloon itself needs.
+const PAGE: u64 = 4096;
+
 /// Kills the agent at every boundary of an upgrade in turn. After each: clients have
 /// lost nothing, the rerun converges, and a rollback leads back to where it began.
 pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
@@ -30,14 +33,12 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
 
     // Between two kills nothing is waited for.
     let _stability = site.policy("stability_seconds", "0");
-    let _drain = site.policy("drain_seconds", "0");
     let load = site.load(Mix::light());
     let mut seen = 0;
     for n in 0..=steps.len() {
         let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
         let dying = {
             let _stability = site.policy("stability_seconds", "1");
-            let _drain = site.policy("drain_seconds", "1");
             site.faults(&fault);
             let dying = site.release(&b);
             site.no_faults();
@@ -238,7 +239,7 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     site.have(&a);
     let load = site.load(Mix::light());
     let asking = stopped(&site, "stop before \"pull image\"", &b);
-    let balloon = site.droplet.fill_disk("/var/lib/docker", 0).unwrap();
+    let balloon = site.droplet.fill_disk("/var/lib/docker", PAGE).unwrap();
     go_on(&site);
     let failed = asking.wait();
     println!("while it pulls: {}", failed.failure());
@@ -249,7 +250,7 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     balloon.free().unwrap();
     site.is_settled_at(&a);
 
-    let balloon = site.droplet.fill_disk("/opt", 0).unwrap();
+    let balloon = site.droplet.fill_disk("/opt", PAGE).unwrap();
     let refused = site.release(&b);
     println!("without a journal: {}", refused.failure());
     assert_ne!(refused.exit, Some(0));

@@ -81,7 +81,6 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     site.is_settled_at(&b);
     assert_eq!(site.status().drift, [""; 0]);
     assert_eq!(site.droplet.read(&path).unwrap(), edited);
-    // Pushed back, so that the next test begins as this one did.
     let pushed = site.begin(Role::Admin, &Request::ComposePush, &before).wait();
     assert_eq!(pushed.exit, Some(0), "{}", pushed.failure());
 }

@@ -30,10 +30,11 @@ fn reason(reference: &str, docker_config: &Utf8Path, said: &str) -> Error {
         .hint("is it up, and does the server reach it?")
 }
 
-/// `docker manifest inspect -- REPOSITORY@DIGEST`, as root's login for this
+/// `docker --debug manifest inspect -- REPOSITORY@DIGEST`, as root's login for this
 /// environment: whether the registry has an image and lets this server have it.
 ///
-/// Accepts exit 0; any other says why: the login, the image or the registry.
+/// Accepts exit 0; any other says why: the login, the image or the registry. Without
+/// `--debug`, a login that is refused reads as an image that is not there.
 #[derive(Debug)]
 pub struct ImageOffered {
     reference: String,
@@ -55,7 +56,7 @@ impl Step for ImageOffered {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        let mut line = CommandLine::new("docker").args(["manifest", "inspect"]);
+        let mut line = CommandLine::new("docker").args(["--debug", "manifest", "inspect"]);
         // As the engine itself has it: a registry on this machine may speak plain HTTP.
         if self.reference.starts_with("127.") || self.reference.starts_with("localhost:") {
             line = line.arg("--insecure");

@@ -117,11 +117,15 @@ impl Site {
         self.images.version(name, Behaviour::Well)
     }
 
-    /// Has this version live, by a release if it is not.
+    /// Has this version live, by a release if it is not, whatever a test has left.
     #[track_caller]
     pub(crate) fn have(&self, version: &Version) {
         self.no_faults();
-        let state = self.status();
+        let mut state = self.status();
+        if state.lock.is_some() {
+            self.ask(Role::Admin, &Request::Unlock);
+            state = self.status();
+        }
         let is_live = state.live.is_some_and(|live| live.revision == version.revision);
         if !is_live || state.served.as_ref() != Ok(&version.revision) {
             self.released(version);
