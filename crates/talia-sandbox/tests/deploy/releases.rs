@@ -27,10 +27,11 @@ pub(crate) fn an_upgrade_loses_no_request(yard: &Yard) {
     let (a, b) = (site.well("a"), site.well("b"));
     site.have(&a);
     let load = site.load(Mix::default());
-    let released = site.released(&b);
+    let said = site.release(&b);
+    let released: Released = said.answer();
     std::thread::sleep(Duration::from_secs(2));
     let told = load.stop();
-    println!("{told}");
+    println!("{told}\n{:.1} s:\n{}", said.took.as_secs_f64(), said.steps());
     told.lost_nothing();
     assert_eq!(released.before.map(|before| before.revision), Some(a.revision.clone()));
     assert_eq!(told.revisions(), [a.revision.as_str(), b.revision.as_str()]);

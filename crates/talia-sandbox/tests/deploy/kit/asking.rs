@@ -126,6 +126,17 @@ impl Said {
         told.collect::<Vec<_>>().join("\n")
     }
 
+    /// Every step with its end and its time, a line each.
+    pub(crate) fn steps(&self) -> String {
+        let steps = self.events.iter().filter_map(|event| match event {
+            Event::StepFinished { label, outcome, duration_ms, .. } => {
+                Some(format!("    {label}: {outcome:?} after {duration_ms} ms"))
+            }
+            _ => None,
+        });
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
     /// Fails unless it has failed with this exit, for this reason.
     #[track_caller]
     pub(crate) fn failed(&self, exit: i32, reasons: &[&str]) {

@@ -189,6 +189,16 @@ impl Site {
         said.lines().map(container).collect()
     }
 
+    /// Whether a version's container answers on its socket, whatever it says.
+    pub(crate) fn has_started(&self, version: &Version) -> bool {
+        let containers = self.containers();
+        let own = containers.iter().find(|one| one.revision == version.revision.as_str());
+        let Some(slot) = own.map(|own| &own.slot) else { return false };
+        let socket = format!("/var/lib/talia/{}/sock/{slot}/api.sock", self.environment);
+        let ask = ["curl", "--silent", "--max-time", "2", "--unix-socket", &socket, "http://api/"];
+        self.droplet.exec(ask).unwrap().exit == 0
+    }
+
     /// Containers that belong to no environment: what a killed release may leave.
     pub(crate) fn strays(&self) -> Vec<String> {
         let format = "--format={{.Names}}|{{.Label \"talia.environment\"}}";

@@ -65,7 +65,7 @@ impl Mix {
     pub(crate) fn light() -> Self {
         let clients =
             [(Kind::Fresh, 1), (Kind::KeptAlive, 1), (Kind::Post, 1), (Kind::Websocket, 1)];
-        Self { clients: clients.into(), limit: Duration::from_secs(480) }
+        Self { clients: clients.into(), limit: Duration::from_secs(900) }
     }
 }
 
