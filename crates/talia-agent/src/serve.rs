@@ -6,8 +6,9 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, backup_now, difference, drill_now, hold_for_latest, maintenance, prune,
-        push, release, releases, restore, restore_plan, rollback, settle_all, status,
+        Order, Server, backup_now, difference, drill_now, hold_for_latest, install_agent,
+        maintenance, prune, push, release, releases, restore, restore_plan, rollback, settle_all,
+        status,
     },
     process::Cancel,
     protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
@@ -20,6 +21,8 @@ use crate::{answer::answered, secrets::secrets};
 
 /// What a push may bring at most.
 const PUSHED_BYTES: u64 = 1 << 20;
+/// What an agent may have at most.
+const AGENT_BYTES: u64 = 64 << 20;
 /// How long the one that is asked to end is waited for.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
 /// How long an agent that has answered may take to end.
@@ -67,6 +70,10 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
+        Request::AgentInstall => {
+            let content = brought(AGENT_BYTES)?;
+            ask.change(ask.role(), move |cx, server| install_agent(cx, server, content.clone()))
+        }
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
         Request::SitePush => ask.push(PushedFile::Site),
@@ -241,14 +248,7 @@ impl Ask<'_> {
     }
 
     fn push(&self, file: PushedFile) -> Result<ExitCode> {
-        let mut content = Vec::new();
-        std::io::stdin()
-            .take(PUSHED_BYTES + 1)
-            .read_to_end(&mut content)
-            .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
-        if content.len() as u64 > PUSHED_BYTES {
-            return Err(Error::usage("what is pushed is longer than 1 MiB"));
-        }
+        let content = brought(PUSHED_BYTES)?;
         self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
@@ -295,6 +295,19 @@ impl Ask<'_> {
         let ended = end_holders(&self.site.layout.lock())?;
         Ok(self.tell(&ended))
     }
+}
+
+/// What a client sends on standard input.
+fn brought(most: u64) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::io::stdin()
+        .take(most + 1)
+        .read_to_end(&mut content)
+        .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
+    if content.len() as u64 > most {
+        return Err(Error::usage(format!("what is pushed is longer than {} MiB", most >> 20)));
+    }
+    Ok(content)
 }
 
 /// What is done while a client moves `latest` to this release.

@@ -123,6 +123,8 @@ pub enum Request {
     EnvPush,
     /// `site push`: a new Nginx site, on standard input.
     SitePush,
+    /// `agent install`: another version of the agent, on standard input.
+    AgentInstall,
     /// `restore ID`: the database as it was in this backup.
     Restore(String),
     /// `restore ID plan`: what that would overwrite.
@@ -153,7 +155,8 @@ impl Request {
             | Self::Backup
             | Self::Cancel(_)
             | Self::LatestMoved(_) => Role::Deploy,
-            Self::ComposePush
+            Self::AgentInstall
+            | Self::ComposePush
             | Self::EnvPush
             | Self::SitePush
             | Self::Restore(_)
@@ -297,6 +300,10 @@ impl FromStr for Request {
                 words.keyword("moved")?;
                 Self::LatestMoved(words.parse("a release's id")?)
             }
+            "agent" => {
+                words.keyword("install")?;
+                Self::AgentInstall
+            }
             "compose" | "env" | "site" => {
                 words.keyword("push")?;
                 match verb {
@@ -364,6 +371,7 @@ impl fmt::Display for Request {
             Self::Cancel(None) => f.write_str("cancel"),
             Self::Cancel(Some(by)) => write!(f, "cancel by {by}"),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
+            Self::AgentInstall => f.write_str("agent install"),
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
@@ -408,6 +416,7 @@ mod tests {
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
             format!("latest moved {id}"),
+            "agent install".to_owned(),
             "compose push".to_owned(),
             "env push".to_owned(),
             "site push".to_owned(),
@@ -513,7 +522,16 @@ mod tests {
     #[test]
     fn the_deploy_key_may_not_ask_what_is_for_people() {
         let asked = |line: &str| line.parse::<Request>().unwrap().allowed_to(Role::Deploy);
-        for verb in ["unlock", "env push", "compose push", "site push", "boot", "prune", "drill"] {
+        for verb in [
+            "unlock",
+            "agent install",
+            "env push",
+            "compose push",
+            "site push",
+            "boot",
+            "prune",
+            "drill",
+        ] {
             assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
         }
         for verb in ["status", "backup", "cancel", "logs"] {

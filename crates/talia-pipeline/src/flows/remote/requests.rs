@@ -1,6 +1,7 @@
 //! The requests one by one, each with its answer.
 
 use camino::Utf8Path;
+use serde::de::DeserializeOwned;
 
 use crate::{
     command_line::Stdin,
@@ -9,7 +10,7 @@ use crate::{
     error::{Error, Result},
     protocol::{
         BackupState, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan, Restored,
-        RevisionId, ServerState,
+        RevisionId, ServerState, Version,
     },
     server::Record,
 };
@@ -159,7 +160,26 @@ impl Remote {
             let what = if length == 0 { "is empty" } else { "is longer than 1 MiB" };
             return Err(Error::usage(format!("{file} {what}, so it is not pushed")));
         }
-        let ssh = self.ssh(&request).stdin(Stdin::File(file.to_owned()));
-        self.finished(cx, &request, cx.run(Ask::change(ssh, ())))
+        self.send(cx, &request, file, ())
+    }
+
+    /// Puts this agent in the place of the one that answers; gives its version. For this,
+    /// client and agent need not understand each other otherwise.
+    ///
+    /// # Errors
+    /// When it does not run there: the one before stays; as [`Remote::run`].
+    pub fn install_agent(&self, cx: &Context, file: &Utf8Path) -> Result<Version> {
+        self.send(cx, &Request::AgentInstall, file, Version::own())
+    }
+
+    fn send<T: DeserializeOwned + Clone + Send>(
+        &self,
+        cx: &Context,
+        request: &Request,
+        file: &Utf8Path,
+        hoped: T,
+    ) -> Result<T> {
+        let ssh = self.ssh(request).stdin(Stdin::File(file.to_owned()));
+        self.finished(cx, request, cx.run(Ask::change(ssh, hoped)))
     }
 }
