@@ -40,6 +40,7 @@ fn run() -> Result<ExitCode> {
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
         Some(("deploy", matches)) => crate::deploy::run(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
+        Some(("down", matches)) => crate::up::down(matches, world),
         Some(("drill", matches)) => crate::backup::drill(matches, world),
         Some(("logs", matches)) => crate::logs::run(matches, world),
         Some(("maintenance", matches)) => crate::maintenance::run(matches, world),
@@ -51,6 +52,7 @@ fn run() -> Result<ExitCode> {
         Some(("server", matches)) => crate::server::run(matches, world),
         Some(("status", matches)) => crate::status::run(matches, world),
         Some(("unlock", matches)) => crate::unlock::run(matches, world),
+        Some(("up", matches)) => crate::up::run(matches, world),
         _ => Err(Error::usage("no command is given").hint("`cargo xtask --help` lists them")),
     }
 }
@@ -72,6 +74,8 @@ fn command() -> Command {
         .subcommand(crate::ci::command())
         .subcommand(crate::doctor::command())
         .subcommand(crate::coverage::command())
+        .subcommand(crate::up::command())
+        .subcommand(crate::up::down_command())
         .subcommand(crate::deploy::command())
         .subcommand(crate::rollback::command())
         .subcommand(crate::sandbox::command())

@@ -22,6 +22,7 @@ mod status;
 mod text;
 mod told;
 mod unlock;
+mod up;
 
 use std::process::ExitCode;
 

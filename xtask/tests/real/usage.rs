@@ -54,6 +54,43 @@ fn values() {
 }
 
 #[test]
+fn environments() {
+    for command in [
+        &["status"][..],
+        &["releases"],
+        &["logs"],
+        &["cancel"],
+        &["unlock"],
+        &["maintenance", "on"],
+        &["backup"],
+        &["drill"],
+        &["restore", "20261124T030000Z", "--yes"],
+        &["server", "prune"],
+        &["server", "env", "push", "x.env"],
+    ] {
+        wrong(command, &["no environment is named", "there are: sandbox"]);
+        let named = [command, &["--env", "prod"]].concat();
+        wrong(&named, &["no environment \"prod\"", "there are: sandbox"]);
+    }
+    wrong(&["status", "--env", "sandbox-Two"], &["sandbox-Two", "there are: sandbox"]);
+    wrong(&["maintenance", "of", "--env", "x"], &["'of'", "on, off"]);
+    wrong(&["logs", "--env", "sandbox", "--since", "1 h"], &["`15m`"]);
+    wrong(&["restore", "20261124T030000Z", "--env", "sandbox"], &["--yes"]);
+}
+
+#[test]
+fn a_sandbox_that_is_not_up_is_something_missing() {
+    let folder = Temp::new();
+    for (name, hint) in
+        [("sandbox", "`cargo xtask sandbox up`"), ("sandbox-two", "sandbox up --name two`")]
+    {
+        let mut xtask = xtask(folder.path(), &["status", "--env", name]);
+        xtask.env("CARGO_TARGET_DIR", folder.path().join("target").as_str());
+        ran(&mut xtask).expect(3, &["is not up", hint]);
+    }
+}
+
+#[test]
 fn files_and_folders_that_are_not_there() {
     wrong(&["coverage", "not there.xml"], &["not there.xml", "cannot be read"]);
     wrong(&["coverage", "--json", "not there.xml"], &["not there.xml", "cannot be read"]);

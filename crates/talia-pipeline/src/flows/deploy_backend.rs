@@ -199,6 +199,11 @@ fn refuse_older(
         return Err(Error::refused(format!("{short} is older than {live}, which is live"))
             .hint(format!("`cargo xtask rollback backend --env {environment}` goes back")));
     }
+    if order.publish.environment.branch.is_none() {
+        // Nobody keeps this environment's history: a rebase is no reason to stop.
+        cx.note(format!("{short} does not contain {live}, which is live: it is replaced"));
+        return Ok(());
+    }
     Err(Error::refused(format!("{short} does not contain {live}, which is live"))
         .hint(format!("merge {live} into it first: `git merge {live}`")))
 }

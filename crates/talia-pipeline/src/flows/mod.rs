@@ -7,6 +7,7 @@ mod drill;
 mod image;
 pub mod install;
 mod interpreter;
+mod local;
 pub mod publish;
 mod python_env;
 mod remote;
@@ -21,8 +22,9 @@ pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, loo
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;
+pub use local::{Local, local_down, local_up};
 pub use python_env::{python_env, tool_env};
 pub use remote::Remote;
 pub use restore::{RestoreOutlook, RestoreReport, restore, restore_outlook};
 pub use rollback_backend::{Rollback, look_back, rollback_backend};
-pub use selftest::{SelftestReport, selftest};
+pub use selftest::{SelftestReport, selftest, soak};

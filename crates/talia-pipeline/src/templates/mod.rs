@@ -7,6 +7,7 @@
 mod accounts;
 mod compose;
 mod deploy_script;
+mod local_compose;
 mod nginx;
 mod sshd;
 mod sudoers;
@@ -17,6 +18,7 @@ mod testing;
 pub use accounts::{AGENT, Accounts, Role};
 pub use compose::Compose;
 pub use deploy_script::DeployScript;
+pub use local_compose::LocalCompose;
 pub use nginx::Nginx;
 pub use sshd::{Sshd, authorized_key};
 pub use sudoers::Sudoers;

@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
     World,
     files::write_atomically_as,
-    templates::{Accounts, BackupTimer, Compose, DeployScript, Nginx, Sshd, Sudoers},
+    templates::{Accounts, BackupTimer, Compose, DeployScript, LocalCompose, Nginx, Sshd, Sudoers},
 };
 
 const ENVIRONMENT: &str = "production";
@@ -26,6 +26,7 @@ fn rendered() -> Vec<(String, String)> {
         (format!("sshd/sudoers.d/{}", sudoers.file_name()), sudoers.render()),
         (format!("nginx/{}", nginx.file_name()), nginx.render()),
         ("compose/docker-compose.yml".into(), compose.render()),
+        ("compose/local.yml".into(), LocalCompose::new("talia").render()),
         ("deploy.sh".into(), DeployScript::new(ENVIRONMENT).render()),
         (format!("systemd/{}.service", timer.name()), timer.service()),
         (format!("systemd/{}.timer", timer.name()), timer.timer()),

@@ -18,6 +18,7 @@ mod pytest;
 mod python_env;
 mod reference;
 mod registry;
+mod remote;
 mod restore;
 mod ruff;
 mod server_backup;

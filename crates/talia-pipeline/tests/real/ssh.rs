@@ -32,12 +32,14 @@ case "$SSH_ORIGINAL_COMMAND" in
   read) cat ;;
   wait) : > "$0.waits"; sleep 30 ;;
   refuse) echo "no such thing" >&2; exit 4 ;;
+  release*) echo '{"event":"note","text":"pulling"}'; : > "$0.waits"; exec sleep 30 ;;
+  "cancel by ana@laptop") echo '{"event":"answered","answer":"cancelled"}' ;;
   *) echo "asked for $SSH_ORIGINAL_COMMAND" ;;
 esac
 "#;
 
 /// A server of this test's own; it and all its sessions are gone when dropped.
-struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
     port: u16,
     folder: Temp,
@@ -45,7 +47,7 @@ struct Sshd {
 }
 
 impl Sshd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = Temp::new();
         let path = folder.path().to_owned();
         for name in ["host", "user", "other"] {
@@ -76,7 +78,7 @@ impl Sshd {
         server
     }
 
-    fn path(&self, name: &str) -> Utf8PathBuf {
+    pub(crate) fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.path().join(name)
     }
 
@@ -102,13 +104,18 @@ impl Sshd {
         children.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
     }
 
-    fn kill_sessions(&self) {
+    pub(crate) fn kill_sessions(&self) {
         for session in self.sessions() {
             drop(command("kill").args(["-KILL", &session]).output());
         }
     }
 
-    fn connection(&self, pins: &str, key: &Utf8Path, private: &PrivateFolder) -> Connection {
+    pub(crate) fn connection(
+        &self,
+        pins: &str,
+        key: &Utf8Path,
+        private: &PrivateFolder,
+    ) -> Connection {
         let socket = private.socket(&format!("{pins} {key}")).unwrap();
         Connection::new("127.0.0.1", &self.user, self.path(pins), socket)
             .port(self.port)

@@ -15,6 +15,7 @@ mod kit;
 mod load;
 mod registries;
 mod releases;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,10 @@ const TESTS: &[harness::Test] = tests![
     kills::a_host_that_reboots_in_the_middle,
 ];
 
+/// What takes long, and measures.
+const SOAK: &[harness::Test] = tests![soak::upgrades_and_rollbacks, soak::the_literal_command];
+
 fn main() -> ExitCode {
-    harness::main(TESTS, std::env::args().skip(1))
+    let soak = std::env::args().any(|argument| argument == "--soak");
+    harness::main(if soak { SOAK } else { TESTS }, std::env::args().skip(1))
 }

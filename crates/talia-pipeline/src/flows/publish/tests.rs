@@ -89,11 +89,14 @@ pub(in crate::flows) fn answer(stage: Stage, line: &CommandLine) -> Answer {
     Answer::new(0, text, "")
 }
 
+/// The image, and whether it was built.
+type Published = (Digest, bool);
+
 fn run(
     name: &str,
     revision: Option<&str>,
     stage: Stage,
-) -> (Result<(Chosen, (Digest, bool))>, Vec<String>) {
+) -> (Result<(Chosen, Published)>, Vec<String>) {
     let temp = Temp::new();
     let state = State::new(&temp.0);
     let mut backend = Backend::default();

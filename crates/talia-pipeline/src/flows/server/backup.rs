@@ -7,9 +7,7 @@ use crate::{
     parse::database_url::Database,
     protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
     steps::{
-        backup::{
-            BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention, is_schema_hash,
-        },
+        backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
         server::{ReadDatabase, ReadRecords, SetMaintenance},
     },
 };
@@ -125,8 +123,8 @@ pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven
     }
     let database = database(cx, server)?;
     let record = prove(cx, server, &database)?;
-    // A plan knows no hash, and compares none.
-    let schema_hash = Some(record.schema_hash).filter(|hash| is_schema_hash(hash));
+    // What the schema will be, a plan cannot know: it must not look like a change.
+    let schema_hash = (!record.is_planned()).then_some(record.schema_hash);
     Ok(Some(Proven { id: record.id.to_string(), schema_hash }))
 }
 

@@ -19,7 +19,7 @@ use super::{
     look::Seen,
     preflight::{backup_gate, preflight},
     rollback::Schema,
-    slot::{end, give_back, mark, start, switch, wait_healthy, with_last_lines},
+    slot::{end, end_unserved, give_back, mark, start, switch, wait_healthy, with_last_lines},
     upkeep::prune_after,
 };
 
@@ -184,14 +184,13 @@ fn take_back(
     let record = change.record;
     cx.group("take it back", |cx| {
         match (reached, change.live) {
-            (Reached::Beside, _) | (_, None) => end(cx, server, record.slot)?,
+            (Reached::Beside, _) | (_, None) => end_unserved(cx, server, record.slot)?,
             (_, Some(live)) if server.policy.strategy == Strategy::Recreate => {
                 // Both may not run at once.
                 end(cx, server, record.slot)?;
                 give_back(cx, server, live, false)?;
             }
-            (Reached::Ended, Some(_)) => end(cx, server, record.slot)?,
-            (Reached::Switched, Some(live)) => {
+            (_, Some(live)) => {
                 give_back(cx, server, live, seen.runs(&live.id))?;
                 end(cx, server, record.slot)?;
             }

@@ -14,7 +14,7 @@ use super::{
     Server,
     files::mend_push,
     look::{Seen, look},
-    slot::{end, give_back, mark, restart, switch, wait_healthy},
+    slot::{end, end_unserved, give_back, mark, restart, switch, wait_healthy},
 };
 
 /// How long a release that does not run, or that nobody has judged, may take to show
@@ -82,7 +82,7 @@ fn undo_unswitched(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()>
         cx.note(format!("{} was never switched to: it is undone", record.id));
         // Where clients get this slot, it holds another release.
         if seen.container(&record.id).is_some() && seen.live_slot != Some(record.slot) {
-            end(cx, server, record.slot)?;
+            end_unserved(cx, server, record.slot)?;
             seen.ended(record.slot);
         }
         let reason = "its agent ended before the switch".to_owned();

@@ -18,6 +18,8 @@ use super::Server;
 
 /// How long is asked before the container itself is looked at.
 const ROUND: Duration = Duration::from_secs(3);
+/// What ends without a client gets no longer than this.
+const UNSERVED_GRACE: Duration = Duration::from_secs(1);
 /// How many lines of a container that failed are shown.
 const LAST_LINES: u32 = 20;
 
@@ -142,7 +144,12 @@ pub(super) fn switch(cx: &Context, server: &Server, slot: Slot) -> Result<()> {
     cx.run(SwitchSlot::new(server.layout.live_socket(), slot))
 }
 
-/// Ends what runs in a slot.
+/// Ends what runs in a slot that no client ever got: nobody's request is under way.
+pub(super) fn end_unserved(cx: &Context, server: &Server, slot: Slot) -> Result<()> {
+    cx.run(SlotDown::new(server.layout.project(slot), UNSERVED_GRACE))
+}
+
+/// Ends what runs in a slot, after the requests that are under way.
 pub(super) fn end(cx: &Context, server: &Server, slot: Slot) -> Result<()> {
     cx.run(SlotDown::new(server.layout.project(slot), server.grace()))
 }

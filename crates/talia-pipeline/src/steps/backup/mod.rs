@@ -50,7 +50,7 @@ pub use record::{BackupRecord, Drill, DumpFile};
 pub use restore::{PgRestore, Restored};
 pub use retention::{Prune, Retention};
 pub use roles::{CreateRoles, DropRoles, MissingRoles};
-pub use schema_hash::{is_schema_hash, schema_hash};
+pub use schema_hash::schema_hash;
 pub use scratch::{CreateScratch, DropScratch};
 pub use seal::{Seal, Sealed};
 pub use server_folders::ServerFolders;

@@ -95,6 +95,11 @@ impl BackupRecord {
         }
     }
 
+    /// Whether it stands in for a backup that is not made yet.
+    pub fn is_planned(&self) -> bool {
+        hole::is_in(&self.schema_hash)
+    }
+
     /// What a plan goes on with: nothing is known but its name.
     pub fn planned(id: &BackupId) -> Self {
         let file = DumpFile { bytes: 0, sha256: hole::named("sha256") };
@@ -155,6 +160,14 @@ pub(super) fn sample(id: &str, at_ms: u64) -> BackupRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_planned_record_is_told_from_a_real_one() {
+        let mut record = BackupRecord::planned(&BackupId::new("7").unwrap());
+        assert!(record.is_planned());
+        record.schema_hash = "ab".into();
+        assert!(!record.is_planned());
+    }
 
     #[test]
     fn a_record_survives_its_file() {

@@ -50,11 +50,6 @@ pub fn schema_hash(sql: &str) -> String {
     hash.hex()
 }
 
-/// Whether a text is such a hash, and not what a plan has in its place.
-pub fn is_schema_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 fn is_volatile(line: &str) -> bool {
     let line = line.trim_end();
     let is_setting = || {

@@ -123,6 +123,8 @@ const HOUSE: &[(&str, &[&str])] = &[
             "event",
             "secret",
             "private",
+            "templates",
+            "hole",
         ],
     ),
 ];
