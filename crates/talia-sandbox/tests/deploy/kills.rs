@@ -20,9 +20,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// lost nothing, the rerun converges, and a rollback leads back to where it began.
 pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&b);
-    site.have(&a);
+    let (a, b) = site.pair();
     site.released(&b);
     let steps = site.last_steps();
     site.have(&a);
@@ -87,8 +85,7 @@ fn go_on(site: &Site) {
 
 pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (_, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = stopped(&site, "stop before \"switch to\"", &b);
     let holder = site.status().lock.expect("it holds the lock");
@@ -106,8 +103,7 @@ pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
 
 pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (_, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = {
         let _slow = site.policy("migrate", "[\"sleep\", \"100\"]");
@@ -134,8 +130,7 @@ pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
 
 pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (_, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = site.begin_release(&b);
     until("the new container runs", SOON, || site.containers().len() == 2);
@@ -150,8 +145,7 @@ pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
 
 pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (_, b) = site.pair();
     let asking = stopped(&site, "stop after \"write release\"", &b);
     let signal = |signal: &str| {
         said(Command::new("kill").args(["-s", signal, &asking.pid().to_string()]));
@@ -169,8 +163,7 @@ pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
 
 pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = {
         // Time to be cancelled in.
@@ -215,8 +208,7 @@ pub(crate) fn a_host_that_reboots_in_the_middle(yard: &Yard) {
 
 pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let load = site.load(Mix::light());
     let fails = site.images.version("health fails", crate::kit::Behaviour::HealthFails);
     let asking = site.begin_release(&fails);
@@ -246,8 +238,7 @@ fn full(site: &Site, folder: &str) -> Balloon {
 /// Fills the engine's disk when the image is about to be pulled, then the journal's.
 pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     let site = yard.small();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = stopped(&site, "stop before \"pull image\"", &b);
     let balloon = full(&site, "/var/lib/docker");

@@ -133,6 +133,15 @@ impl Site {
         self.is_settled_at(version);
     }
 
+    /// Two versions that do nothing wrong: the first one is live, the other one is not.
+    #[track_caller]
+    pub(crate) fn pair(&self) -> (Version, Version) {
+        let (a, b) = (self.well("a"), self.well("b"));
+        let (a, b) = if self.live().as_ref() == Some(&b.revision) { (b, a) } else { (a, b) };
+        self.have(&a);
+        (a, b)
+    }
+
     pub(crate) fn target(&self) -> Target {
         Target::new(&self.sandbox, &self.droplet, &self.environment)
     }
