@@ -2,7 +2,7 @@
 
 use std::{fs, io, time::Duration};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     command_line::{CommandLine, Effect},
@@ -48,7 +48,7 @@ impl Step for WriteAgent {
     }
 }
 
-/// `AGENT version`, which says `talia-agent 0.1`: whether a binary is an agent that runs here, and which.
+/// `./AGENT version` in its folder, which says `talia-agent 0.1`: whether a binary is an agent that runs here, and which.
 ///
 /// Accepts exit 0.
 #[derive(Debug)]
@@ -71,8 +71,11 @@ impl Step for AgentVersion {
     }
 
     fn action(&self) -> Action<'_, Version> {
-        let line = CommandLine::new(self.path.as_str())
+        let folder = self.path.parent().unwrap_or(Utf8Path::new("/"));
+        // Looked for when it is run: until then it may not be there.
+        let line = CommandLine::new(format!("./{}", self.path.file_name().unwrap_or_default()))
             .arg("version")
+            .cwd(folder)
             .effect(Effect::Read)
             .stdout_is_data()
             .timeout(Duration::from_secs(10))
