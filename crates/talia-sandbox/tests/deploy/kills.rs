@@ -30,13 +30,15 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
     // Between two kills nothing is waited for.
     let _stability = site.policy("stability_seconds", "0");
     let load = site.load(Mix::light());
+    // The rerun is the same request, whichever of the two is live by then.
+    let request = site.release_request(&b, Some(a.revision.clone()));
     let mut seen = 0;
     for n in 0..=steps.len() {
         let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
         let dying = {
             let _stability = site.policy("stability_seconds", "1");
             site.faults(&fault);
-            let dying = site.release(&b);
+            let dying = site.ask(Role::Deploy, &request);
             site.no_faults();
             dying
         };
@@ -56,7 +58,8 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
         assert!(requests > seen, "{fault}: the load goes on");
         seen = requests;
 
-        site.released(&b);
+        let rerun: Released = site.ask(Role::Deploy, &request).answer();
+        assert_eq!(rerun.live.revision, b.revision, "{fault}");
         site.is_settled_at(&b);
         let back: Released = site.rollback(None).answer();
         assert_eq!(back.live.revision, a.revision, "{fault}");
