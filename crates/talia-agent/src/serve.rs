@@ -6,14 +6,16 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, backup_now, difference, drill_now, hold_for_latest, install_agent,
-        maintenance, prune, push, release, releases, restore, restore_plan, rollback, settle_all,
-        status,
+        BackOrder, Order, Server, backup_now, difference, drill_now, hold_for_latest,
+        install_agent, maintenance, prune, push, release, releases, restore, restore_plan,
+        rollback, settle_all, status,
     },
     process::Cancel,
-    protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
+    protocol::{Cancelled, Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
     report::{Feed, Journal},
-    server::{Layout, Lock, PushedFile, end_holders, holder, holds, interrupt_holder},
+    server::{
+        Layout, Lock, PushedFile, Record, Records, end_holders, holder, holds, interrupt_holder,
+    },
     settings::Policy,
 };
 
@@ -56,8 +58,9 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             let order = Order { digest, revision, after: Some(after), accept_drift };
             ask.release(by, &order)
         }
-        Request::Rollback { to, by, accept_schema } => {
-            ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
+        Request::Rollback { to, from, by, accept_schema } => {
+            let order = BackOrder { to, from, accept_schema };
+            ask.change(by, move |cx, server| rollback(cx, server, &order))
         }
         Request::Backup => ask.change(ask.role(), backup_now),
         Request::Drill(id) => {
@@ -136,6 +139,7 @@ impl Ask<'_> {
         Pipeline::new(self.name(), site.layout.folder(), site.world.clone())
             .secrets(secrets(&site.layout, &site.policy))
             .cancel(cancel.clone())
+            .step_timeout(site.policy.step_timeout)
             .adopt_orphans()
     }
 
@@ -188,9 +192,13 @@ impl Ask<'_> {
         self.change_then(
             by,
             |cx, server| {
-                let released = release(cx, server, order)?;
-                if released.waits_for_latest {
-                    hold_for_latest(cx)?;
+                let mut released = release(cx, server, order)?;
+                // It is live, whatever comes of this.
+                if released.waits_for_latest
+                    && let Err(error) = cx.sheltered(hold_for_latest)
+                {
+                    cx.note(format!("the lock is not held for `latest`: {error}"));
+                    released.waits_for_latest = false;
                 }
                 Ok(released)
             },
@@ -255,17 +263,18 @@ impl Ask<'_> {
     fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
-            return Ok(self.tell(&"nothing runs that could be cancelled"));
+            return Ok(self.tell(&Cancelled::NothingRan));
         };
         if by.is_some_and(|by| *by != running.by) {
-            let told = format!("nothing of yours runs: {} asked for what does", running.by);
-            return Ok(self.tell(&told));
+            return Ok(self.tell(&Cancelled::NothingRan));
         }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
         self.journal()?;
+        let records = || Records::read(&self.site.layout);
+        let unfinished = records()?.unfinished().last().map(|record| record.id.clone());
         interrupt_holder(&lock, &running)?;
         let ended = wait_until(CANCELLED_WITHIN, || {
             Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
@@ -274,7 +283,13 @@ impl Ask<'_> {
             return Err(Error::step("it was asked to end, and still works")
                 .hint("one that has switched already is finished; look at `cargo xtask status`"));
         }
-        Ok(self.tell(&"cancelled"))
+        // One that is live by the time it is asked has switched before it could hear.
+        let is_live =
+            |id: &ReleaseId| records().map(|all| all.get(id).is_some_and(Record::was_good));
+        Ok(match unfinished {
+            Some(id) if is_live(&id)? => self.tell(&Cancelled::Live(id)),
+            _ => self.tell(&Cancelled::Undone),
+        })
     }
 
     fn latest_moved(&self, release: &ReleaseId) -> Result<ExitCode> {

@@ -101,10 +101,12 @@ pub enum Request {
         /// Whether files that were edited on the server are taken as they are.
         accept_drift: bool,
     },
-    /// `rollback ID|- by WHO [accept-schema]`: back to a release that was good.
+    /// `rollback ID|- from LIVE by WHO [accept-schema]`: back to a release that was good.
     Rollback {
         /// Which one; without it the last good one before the live one.
         to: Option<ReleaseId>,
+        /// What the client saw live: asked twice, it leads back once.
+        from: ReleaseId,
         /// Who asks.
         by: Who,
         /// Whether it is known that the database's schema has changed since.
@@ -290,9 +292,11 @@ impl FromStr for Request {
             }
             "rollback" => {
                 let to = words.maybe("-", "a release's id or `-`")?;
+                words.keyword("from")?;
+                let from = words.parse("the live release's id")?;
                 words.keyword("by")?;
                 let by = words.parse("a name")?;
-                Self::Rollback { to, by, accept_schema: words.flag("accept-schema") }
+                Self::Rollback { to, from, by, accept_schema: words.flag("accept-schema") }
             }
             "backup" => Self::Backup,
             "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
@@ -363,9 +367,9 @@ impl fmt::Display for Request {
                 let (after, drift) = (or(after.as_ref(), "none"), flag(*accept_drift, DRIFT));
                 write!(f, "release {digest} {revision} after {after} by {by}{drift}")
             }
-            Self::Rollback { to, by, accept_schema } => {
+            Self::Rollback { to, from, by, accept_schema } => {
                 let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, " accept-schema"));
-                write!(f, "rollback {to} by {by}{schema}")
+                write!(f, "rollback {to} from {from} by {by}{schema}")
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel(None) => f.write_str("cancel"),
@@ -410,8 +414,8 @@ mod tests {
             format!("plan {digest} {SHA} accept-drift"),
             format!("release {digest} {SHA} after none by ana@laptop"),
             format!("release {digest} {SHA}-dirty after {SHA} by github/talia/42 accept-drift"),
-            "rollback - by ana".to_owned(),
-            format!("rollback {id} by ana accept-schema"),
+            format!("rollback - from {id} by ana"),
+            format!("rollback {id} from {id} by ana accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),

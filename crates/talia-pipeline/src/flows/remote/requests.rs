@@ -9,8 +9,8 @@ use crate::{
     digest::Digest,
     error::{Error, Result},
     protocol::{
-        BackupState, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan, Restored,
-        RevisionId, ServerState, Version,
+        BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
+        Restored, RevisionId, ServerState, Version,
     },
     server::Record,
 };
@@ -75,8 +75,8 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::run`].
-    pub fn cancel(&self, cx: &Context) -> Result<String> {
-        self.run(cx, Request::Cancel(None), "cancelled".to_owned())
+    pub fn cancel(&self, cx: &Context) -> Result<Cancelled> {
+        self.run(cx, Request::Cancel(None), Cancelled::Undone)
     }
 
     /// Says that the registry's `latest` names this release, so that the lock may go.

@@ -109,7 +109,8 @@ impl Site {
     #[track_caller]
     pub(crate) fn rollback(&self, to: Option<ReleaseId>) -> Said {
         let by = "test".parse().unwrap();
-        self.ask(Role::Deploy, &Request::Rollback { to, by, accept_schema: false })
+        let from = self.status().live.unwrap().release;
+        self.ask(Role::Deploy, &Request::Rollback { to, from, by, accept_schema: false })
     }
 
     /// A version that does nothing wrong.
