@@ -66,6 +66,7 @@ pub(crate) fn a_deploy_executes_its_plan_cold_and_warm(yard: &Yard) {
         println!("    client, {state}: {} command lines, planned and run", counts.last().unwrap());
     }
     assert!(counts[0] > counts[1] && counts[1] > 10, "{counts:?}");
+    println!("    the control: two that lack one are told, as follows");
     // The comparison would see a single command more or less.
     let fails = |started: Vec<Started>, plan: Vec<CommandLine>| {
         catch_unwind(AssertUnwindSafe(|| assert_same(started, plan, root))).is_err()

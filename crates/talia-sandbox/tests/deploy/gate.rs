@@ -47,8 +47,7 @@ fn answer(said: &Said) -> String {
         assert!(!only.message.contains('\n') && only.message.len() < 200, "{}", only.message);
         return only.message.clone();
     }
-    let said = said.stderr.lines().filter(|line| !line.starts_with("** "));
-    said.last().unwrap_or_default().trim().to_owned()
+    said.stderr.lines().next_back().unwrap_or_default().trim().to_owned()
 }
 
 fn try_it(site: &Site, options: &[&str], request: &[&str]) -> Said {

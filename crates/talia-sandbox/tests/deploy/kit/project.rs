@@ -11,7 +11,7 @@ use crate::support::{Images, Temp, command, commit, reference};
 pub(crate) struct Project {
     folder: Temp,
     target: Temp,
-    _images: Images,
+    _images: [Images; 2],
     program: Utf8PathBuf,
 }
 
@@ -43,12 +43,14 @@ impl Project {
     pub(crate) fn new(site: &Site) -> Self {
         let (folder, target, images) = (Temp::new(), Temp::new(), Images::new());
         reference(folder.path(), &images);
+        // What a deploy builds has the registry's name here.
+        let pushed = Images::named(site.sandbox.registry().repository);
         let settings = folder.path().join("infra/pipeline.toml");
         let own = site.sandbox.place().folder().join("settings.toml");
         let text = fs::read_to_string(&settings).unwrap() + &fs::read_to_string(own).unwrap();
         fs::write(&settings, text).unwrap();
         commit(folder.path());
-        Self { folder, target, _images: images, program: built() }
+        Self { folder, target, _images: [images, pushed], program: built() }
     }
 
     pub(crate) fn root(&self) -> &Utf8Path {
