@@ -170,9 +170,12 @@ pub(crate) fn a_deploy_key_gets_requests_and_nothing_else(yard: &Yard) {
     nothing_was_run(&site);
 }
 
+/// Nothing is where it would be, and the search would find it.
 fn nothing_was_run(site: &Site) {
-    let found = site.droplet.script("find / -xdev -name 'pwned*' -not -path '/proc/*'").unwrap();
-    assert_eq!(found, "", "something was run");
+    let search = "find / -xdev -name 'pwned*' -not -path '/proc/*'";
+    assert_eq!(site.droplet.script(search).unwrap(), "", "something was run");
+    let planted = format!("{TOUCH}; {search}; rm /tmp/pwned");
+    assert_eq!(site.droplet.script(&planted).unwrap(), "/tmp/pwned");
 }
 
 /// Ports and sockets of the server that a forwarding would open here.
