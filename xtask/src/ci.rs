@@ -28,12 +28,7 @@ pub(crate) fn command() -> Command {
         .arg(cli::root())
         .arg(cli::plan())
         .arg(cli::install())
-        .arg(
-            Arg::new("report")
-                .long("report")
-                .value_name("FILE")
-                .help("Write every event to a file, one JSON object a line"),
-        )
+        .arg(cli::report())
         .arg(
             Arg::new("artifacts")
                 .long("artifacts")

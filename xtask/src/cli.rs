@@ -122,6 +122,14 @@ pub(crate) fn root() -> Arg {
         .help("Another project's folder; without a settings file everything is detected")
 }
 
+/// `--report FILE`.
+pub(crate) fn report() -> Arg {
+    Arg::new("report")
+        .long("report")
+        .value_name("FILE")
+        .help("Write every event to a file, one JSON object a line")
+}
+
 /// `--install`.
 pub(crate) fn install() -> Arg {
     flag(

@@ -41,6 +41,7 @@ pub(crate) fn command() -> Command {
                     "accept-drift",
                     "Take files that were edited on the server as they are",
                 ))
+                .arg(cli::report())
                 .arg(cli::no_color())
                 .arg(cli::verbose())
                 .after_help(

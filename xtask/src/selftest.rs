@@ -25,7 +25,7 @@ pub(crate) fn command() -> Command {
         .arg(cli::install())
         .arg(cli::flag(
             "fast",
-            "Leave out the documentation, its tests, and the tests with real tools",
+            "Leave out the documentation, its tests, and the tests with real tools and sandboxes",
         ))
         .arg(
             cli::flag(

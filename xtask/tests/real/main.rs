@@ -9,9 +9,11 @@
 mod broken;
 mod broken_image;
 mod broken_settings;
+mod canary;
 mod fidelity;
 mod plan_only;
 mod project;
+mod same;
 mod secrets;
 #[path = "../../../crates/talia-pipeline/tests/real/support.rs"]
 mod support;

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::{
-    fidelity::{assert_same, planned},
     project::{Project, ran},
+    same::{assert_same, planned},
     support::{Temp, need_engine, state_of},
     trace::{Trace, under_strace},
 };

@@ -1,4 +1,5 @@
 //! Reads what `strace -f -v -xx` wrote: who started whom, and who wrote where.
+#![allow(dead_code, reason = "two test binaries take their parts of it")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -28,7 +28,7 @@ pub fn soak(cx: &Context, root: &Utf8Path) -> Result<SelftestReport> {
 }
 
 /// Checks the workspace at `root`. `fast` leaves out the
-/// documentation, its tests, and the tests with real tools.
+/// documentation, its tests, and the tests with real tools and in a sandbox.
 ///
 /// One after the other: cargo's own lock would make them wait for each other.
 ///
@@ -44,6 +44,8 @@ pub fn selftest(cx: &Context, root: &Utf8Path, fast: bool) -> Result<SelftestRep
     if !fast {
         kinds.push(("documentation tests", vec!["--doc"]));
         kinds.push(("real-tool tests", vec!["--test", "real"]));
+        kinds.push(("sandbox tests", vec!["--test", "e2e"]));
+        kinds.push(("deploy tests", vec!["--test", "deploy"]));
     }
     let mut report = SelftestReport::default();
     let mut failures = Vec::new();

@@ -189,6 +189,11 @@ impl Images {
         Self(format!("talia-real-{}", unique()))
     }
 
+    /// Those of another name.
+    pub(crate) fn named(repository: String) -> Self {
+        Self(repository)
+    }
+
     pub(crate) fn repository(&self) -> &str {
         &self.0
     }

@@ -7,7 +7,11 @@
 #![expect(clippy::print_stdout, reason = "the harness tells what `cargo test` does")]
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
+#[path = "../../../../xtask/tests/real/canary.rs"]
+mod canary;
 mod failures;
+mod fidelity;
+mod gate;
 mod harness;
 mod hosts;
 mod kills;
@@ -15,7 +19,14 @@ mod kit;
 mod load;
 mod registries;
 mod releases;
+#[path = "../../../../xtask/tests/real/same.rs"]
+mod same;
+mod secrets;
 mod soak;
+#[path = "../../../talia-pipeline/tests/real/support.rs"]
+mod support;
+#[path = "../../../../xtask/tests/real/trace.rs"]
+mod trace;
 
 use std::process::ExitCode;
 
@@ -38,6 +49,13 @@ const TESTS: &[harness::Test] = tests![
     hosts::two_environments_share_a_host,
     hosts::one_of_two_releases_at_once_wins,
     hosts::a_service_that_may_not_run_twice,
+    gate::a_deploy_key_gets_requests_and_nothing_else,
+    gate::an_image_of_another_repository,
+    gate::a_deploy_user_owns_nothing,
+    fidelity::a_deploy_executes_its_plan_cold_and_warm,
+    fidelity::a_release_does_what_its_plan_says,
+    fidelity::a_plan_changes_nothing,
+    secrets::a_secret_is_left_nowhere,
     registries::a_login_that_the_registry_refuses,
     registries::a_registry_that_is_gone,
     registries::a_file_that_was_edited_by_hand,

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     files,
     parse::compose::hidden,
-    server::{PushedFile, ServerFiles, compose_env},
+    server::{PushedFile, Record, ServerFiles, compose_env},
     step::{Action, Step, Summary},
 };
 
@@ -22,9 +22,11 @@ pub struct ComposeText {
 }
 
 impl ComposeText {
-    /// Reads the files of this project.
+    /// Reads the files of this project that somebody has written. What the agent adds
+    /// itself has escapes in the values of `.env`, and says nothing that it does not mean.
     pub fn new(compose: &Compose) -> Self {
-        Self { paths: compose.paths().collect() }
+        let is_own = |path: &Utf8PathBuf| path.file_name() == Some(Record::SLOT_FILE);
+        Self { paths: compose.paths().filter(|path| !is_own(path)).collect() }
     }
 }
 
@@ -157,6 +159,13 @@ mod tests {
     fn compose_text_minimal() {
         let compose = Compose::new("talia-production-blue", "/opt/talia-backend");
         check("compose_text__minimal", &ComposeText::new(&compose));
+    }
+
+    #[test]
+    fn what_the_agent_adds_is_not_read() {
+        let compose = Compose::new("talia-production-blue", "/opt/talia-backend");
+        let with = compose.clone().with(Record::SLOT_FILE);
+        assert_eq!(ComposeText::new(&with).paths, ComposeText::new(&compose).paths);
     }
 
     #[test]

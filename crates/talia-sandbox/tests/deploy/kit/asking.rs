@@ -27,7 +27,7 @@ pub(crate) struct Said {
     pub(crate) exit: Option<i32>,
     pub(crate) events: Vec<Event>,
     /// What ssh and sudo say, for whoever reads a failure.
-    stderr: String,
+    pub(crate) stderr: String,
     pub(crate) took: Duration,
 }
 

@@ -100,13 +100,25 @@ impl Images {
     /// One layer less than a copy: variables and labels alone.
     fn make(&self, key: &str, behaviour: Behaviour) -> Version {
         let revision = format!("{:016x}", fingerprint(key)).repeat(3)[..40].to_owned();
-        let image = format!("{}:{}", self.repository, &revision[..12]);
         let recipe = format!(
             "FROM {}\nENV TALIA_REVISION={revision} {}\n\
              LABEL org.opencontainers.image.revision={revision}\n",
             self.load,
             behaviour.variables()
         );
+        let digest = self.push(&self.repository, &revision[..12], &recipe);
+        Version { revision: revision.parse().unwrap(), digest }
+    }
+
+    /// The digest of an image that another repository of the registry has.
+    pub(crate) fn elsewhere(&self, repository: &str) -> Digest {
+        let (registry, _) = self.repository.split_once('/').unwrap();
+        let recipe = format!("FROM {}\nLABEL elsewhere=yes\n", self.load);
+        self.push(&format!("{registry}/{repository}"), "latest", &recipe)
+    }
+
+    fn push(&self, repository: &str, tag: &str, recipe: &str) -> Digest {
+        let image = format!("{repository}:{tag}");
         let mut command = Command::new("docker");
         command.args(["build", "--quiet", "--tag", &image, "-"]).env("DOCKER_BUILDKIT", "1");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
@@ -118,7 +130,7 @@ impl Images {
         drop(output(Command::new("docker").args(["image", "rm", "--", &image])));
         let digest = pushed.split("digest: ").nth(1).and_then(|rest| rest.split(' ').next());
         let digest = digest.unwrap_or_else(|| panic!("no digest: {pushed}"));
-        Version { revision: revision.parse().unwrap(), digest: digest.parse().unwrap() }
+        digest.parse().unwrap()
     }
 }
 

@@ -4,11 +4,13 @@
 mod agent;
 mod asking;
 mod images;
+mod project;
 mod site;
 mod yard;
 
 pub(crate) use asking::{Asking, Said};
 pub(crate) use images::{Behaviour, Images, Version};
+pub(crate) use project::{Project, Ran};
 pub(crate) use site::Site;
 pub(crate) use yard::Yard;
 

@@ -43,8 +43,8 @@ impl Drop for Before<'_> {
 }
 
 impl Site {
-    /// Starts to ask, and waits for nothing.
-    pub(crate) fn begin(&self, role: Role, request: &Request, stdin: &[u8]) -> Asking {
+    /// What a client of this role is started with; a request is all that is missing.
+    pub(crate) fn ssh(&self, role: Role, options: &[&str]) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"])
             .args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5"])
@@ -52,8 +52,16 @@ impl Site {
             .args(["-o", &format!("UserKnownHostsFile=\"{}\"", self.sandbox.known_hosts())])
             .args(["-i", self.sandbox.key(&self.environment, role).as_str()])
             .args(["-p", &self.droplet.ssh_port().to_string()])
-            .arg(format!("{}@127.0.0.1", self.droplet.user(&self.environment, role)))
-            .arg(request.to_string());
+            .args(options)
+            // The user may be named before: what comes first counts.
+            .args(["-l", &self.droplet.user(&self.environment, role), "--", "127.0.0.1"]);
+        ssh
+    }
+
+    /// Starts to ask, and waits for nothing.
+    pub(crate) fn begin(&self, role: Role, request: &Request, stdin: &[u8]) -> Asking {
+        let mut ssh = self.ssh(role, &[]);
+        ssh.arg(request.to_string());
         Asking::start(ssh, stdin)
     }
 
@@ -141,6 +149,20 @@ impl Site {
         let (a, b) = if self.live().as_ref() == Some(&b.revision) { (b, a) } else { (a, b) };
         self.have(&a);
         (a, b)
+    }
+
+    /// Has nothing live, as if nothing was ever released: a clone without the commit
+    /// that is live may not replace it.
+    #[track_caller]
+    pub(crate) fn empty(&self) {
+        let script = format!(
+            "docker ps --all --quiet --filter label=talia.environment={} \
+             | xargs --no-run-if-empty docker rm --force; rm -rf {}/releases/*",
+            self.environment,
+            self.folder()
+        );
+        self.droplet.script(&script).unwrap();
+        assert_eq!(self.live(), None);
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -238,19 +260,24 @@ impl Site {
         assert_eq!(link, format!("{slot}/api.sock"));
     }
 
-    /// The steps of the last run that changed something, as the journal tells them.
-    pub(crate) fn last_steps(&self) -> Vec<String> {
+    /// What the journal tells of the last run that changed something.
+    pub(crate) fn last_run(&self) -> Vec<Event> {
         let path = format!("{}/journal.jsonl", self.folder());
         let journal = String::from_utf8(self.droplet.read(&path).unwrap()).unwrap();
-        let mut steps = Vec::new();
-        for event in journal.lines().filter(|line| !line.is_empty()).map(Event::parse) {
-            match event {
-                Event::FlowStarted { .. } => steps.clear(),
-                Event::StepStarted { label, .. } => steps.push(label),
-                _ => {}
-            }
-        }
-        steps
+        let lines = journal.lines().filter(|line| !line.is_empty());
+        let events: Vec<Event> = lines.map(Event::parse).collect();
+        let is_start = |event: &Event| matches!(event, Event::FlowStarted { .. });
+        let start = events.iter().rposition(is_start).unwrap_or_default();
+        events[start..].to_vec()
+    }
+
+    /// The steps of the last run that changed something, as the journal tells them.
+    pub(crate) fn last_steps(&self) -> Vec<String> {
+        let step = |event| match event {
+            Event::StepStarted { label, .. } => Some(label),
+            _ => None,
+        };
+        self.last_run().into_iter().filter_map(step).collect()
     }
 
     /// The backend's folder on the droplet.
