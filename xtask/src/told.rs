@@ -94,7 +94,7 @@ fn server(prospect: &Prospect, outlook: &Outlook) -> Vec<(&'static str, String)>
         },
     ));
     lines.extend(state.drift.iter().map(|file| ("drift", harmless(file))));
-    lines.extend(outlook.refused.iter().map(|reason| ("refused", harmless(reason))));
+    lines.extend(outlook.refused.iter().map(|reason| ("refused", harmless(&reason.message))));
     lines
 }
 

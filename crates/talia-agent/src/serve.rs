@@ -11,10 +11,13 @@ use talia_pipeline::{
         rollback, settle_all, status,
     },
     process::Cancel,
-    protocol::{Cancelled, Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
+    protocol::{
+        Cancelled, Hello, LockHolder, Outlook, Refusal, ReleaseId, Request, Role, Version, Who,
+    },
     report::{Feed, Journal},
     server::{
         Layout, Lock, PushedFile, Record, Records, end_holders, holder, holds, interrupt_holder,
+        policies,
     },
     settings::Policy,
 };
@@ -73,10 +76,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
-        Request::AgentInstall => {
-            let content = brought(AGENT_BYTES)?;
-            ask.change(ask.role(), move |cx, server| install_agent(cx, server, content.clone()))
-        }
+        Request::AgentInstall => ask.install_agent(),
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
         Request::SitePush => ask.push(PushedFile::Site),
@@ -177,7 +177,11 @@ impl Ask<'_> {
                 (serde_json::from_str(&plan.to_json()).unwrap_or_default(), plan.to_string())
             }
             Err(error) => {
-                refused.extend(error.failures().iter().map(ToString::to_string));
+                refused.extend(error.failures().iter().map(|failure| Refusal {
+                    message: failure.to_string(),
+                    hint: failure.hint_text().map(str::to_owned),
+                    exit_code: failure.exit_code().code(),
+                }));
                 (serde_json::Value::Null, String::new())
             }
         };
@@ -253,6 +257,20 @@ impl Ask<'_> {
             Ok(answer) => Ok(self.tell(&answer)),
             Err(_) => Ok(finished.exit_code),
         }
+    }
+
+    /// Who replaces the agent is root on all of the server.
+    fn install_agent(&self) -> Result<ExitCode> {
+        let own = self.site.layout.environment();
+        let all = policies(Layout::POLICIES.into())?;
+        if let Some((other, _)) = all.iter().find(|(name, _)| name != own) {
+            return Err(Error::refused(format!(
+                "this agent serves {other} as well, so {own}'s admin may not replace it"
+            ))
+            .hint(format!("root puts the new one there: {}", Layout::AGENT)));
+        }
+        let content = brought(AGENT_BYTES)?;
+        self.change(self.role(), move |cx, server| install_agent(cx, server, content.clone()))
     }
 
     fn push(&self, file: PushedFile) -> Result<ExitCode> {

@@ -26,6 +26,20 @@ pub enum ErrorKind {
     Interrupted,
 }
 
+impl ErrorKind {
+    /// The kind of an error that was told with this exit code, by another machine say.
+    pub(crate) fn of_exit_code(code: u8) -> Self {
+        match code {
+            2 => Self::Usage,
+            3 => Self::Preflight,
+            4 => Self::Refused,
+            5 => Self::Unknown,
+            130 => Self::Interrupted,
+            _ => Self::Step,
+        }
+    }
+}
+
 /// What went wrong, where, and what to do next.
 ///
 /// `Display` is the message alone, in lower case; the cause is [`source`],

@@ -231,11 +231,16 @@ fn refuse(outlook: &Outlook) -> Result<()> {
         ))
         .hint("wait until it has ended, or end it: `cargo xtask cancel`"));
     }
-    if outlook.refused.is_empty() {
-        return Ok(());
-    }
-    Err(Error::refused(format!("the server would refuse it: {}", outlook.refused.join("; ")))
-        .hint("files that were edited there are taken as they are with `--accept-drift`"))
+    let refusals = outlook.refused.iter().map(|refusal| {
+        let kind = ErrorKind::of_exit_code(refusal.exit_code);
+        let error = Error::new(kind, format!("the server says: {}", refusal.message));
+        match &refusal.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    });
+    let refusals: Vec<Error> = refusals.collect();
+    if refusals.is_empty() { Ok(()) } else { Err(Error::all(refusals)) }
 }
 
 /// Points `latest` at the image, never back in the history of git.

@@ -169,6 +169,18 @@ impl Difference {
     }
 }
 
+/// Why a release would not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The exit code that it would end with.
+    pub exit_code: u8,
+}
+
 /// To `plan`: what a release would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -183,7 +195,7 @@ pub struct Outlook {
     pub text: String,
     /// Why it would be refused now.
     #[serde(default)]
-    pub refused: Vec<String>,
+    pub refused: Vec<Refusal>,
 }
 
 impl Outlook {
@@ -199,7 +211,7 @@ impl Outlook {
 
     /// Says why it would be refused now.
     #[must_use]
-    pub fn refused(mut self, refused: Vec<String>) -> Self {
+    pub fn refused(mut self, refused: Vec<Refusal>) -> Self {
         self.refused = refused;
         self
     }

@@ -6,7 +6,7 @@ use crate::{
     digest::Digest,
     flows::publish::tests::{COMMIT, OTHER, STAGE, Stage, Temp, answer, digest, position},
     private::PrivateFolder,
-    protocol::{Difference, Role, ServerState},
+    protocol::{Difference, Refusal, Role, ServerState},
     settings::{Agent, Backend, Environment},
 };
 
@@ -21,7 +21,7 @@ struct Scene {
     history: &'static [(&'static str, &'static str)],
     /// The revision that `latest` names, if it is there.
     latest: Option<&'static str>,
-    refused: Vec<String>,
+    refused: Vec<Refusal>,
     unchanged: bool,
 }
 
@@ -216,12 +216,22 @@ fn a_commit_beside_the_live_one_is_refused() {
 
 #[test]
 fn what_the_server_refuses_is_not_built() {
-    let refused = vec![".env was edited".to_owned()];
+    let message = ".env was edited".to_owned();
+    let refused = vec![Refusal { message, hint: None, exit_code: 4 }];
     let (result, asked) = run(Scene { stage: STAGE, refused, ..scene() });
     let error = result.expect_err("the server refuses");
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains(".env was edited"), "{error}");
     assert_none(&asked, &["buildx build", "docker push", "'release "]);
+}
+
+#[test]
+fn what_the_server_refuses_keeps_its_kind_and_its_hint() {
+    let message = "the registry refuses the login".to_owned();
+    let refusal = Refusal { message, hint: Some("renew it".to_owned()), exit_code: 3 };
+    let (result, _) = run(Scene { stage: STAGE, refused: vec![refusal], ..scene() });
+    let error = result.expect_err("the server refuses");
+    assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Preflight, Some("renew it")));
 }
 
 #[test]

@@ -53,14 +53,7 @@ fn unknown(message: &str) -> Error {
 /// A failure there, as the same error here; the step there stands before the message,
 /// because the one that failed here is the request.
 fn error(failure: Failure, label: &str) -> Error {
-    let kind = match failure.exit_code {
-        2 => ErrorKind::Usage,
-        3 => ErrorKind::Preflight,
-        4 => ErrorKind::Refused,
-        5 => ErrorKind::Unknown,
-        130 => ErrorKind::Interrupted,
-        _ => ErrorKind::Step,
-    };
+    let kind = ErrorKind::of_exit_code(failure.exit_code);
     let message = match failure.step {
         Some(step) => format!("{step}: {}", failure.message),
         None => failure.message,

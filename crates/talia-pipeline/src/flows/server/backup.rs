@@ -14,6 +14,9 @@ use crate::{
 
 use super::Server;
 
+/// Why there is a maintenance page.
+const RESTORES: &str = "a backup is restored\n";
+
 /// Whom PostgreSQL's server runs as where it is installed, for a drill on this machine.
 const POSTGRES: &str = "postgres";
 
@@ -80,12 +83,13 @@ pub fn restore(cx: &Context, server: &Server, id: &str) -> Result<Restored> {
     let id = BackupId::new(id)?;
     let order = order(server, "-before-restore")?.retention(retention(server));
     let order = kept(cx, server)?.iter().fold(order, BackupOrder::keeping);
+    mend_restore(cx, server)?;
     let page = server.layout.maintenance();
     if page.exists() {
         cx.note("clients get the maintenance page already; it stays");
     } else {
         cx.finally(SetMaintenance::new(&page, false));
-        cx.run(SetMaintenance::new(&page, true))?;
+        cx.run(SetMaintenance::new(&page, true).because(RESTORES))?;
     }
     let report = flows::restore(cx, &place(server), &id, &database, &order)?;
     Ok(Restored {
@@ -94,6 +98,20 @@ pub fn restore(cx: &Context, server: &Server, id: &str) -> Result<Restored> {
         before: state(&report.before),
         differences: report.differences,
     })
+}
+
+/// Takes the maintenance page away that a killed restore has left. One that a person
+/// has put there stays.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(super) fn mend_restore(cx: &Context, server: &Server) -> Result<()> {
+    let page = server.layout.maintenance();
+    if !std::fs::read(&page).is_ok_and(|why| why == RESTORES.as_bytes()) {
+        return Ok(());
+    }
+    cx.note("a restore ended before its end: its maintenance page is taken away");
+    cx.run(SetMaintenance::new(page, false))
 }
 
 /// The last backup that counts.

@@ -8,8 +8,11 @@ use crate::{
     protocol::Released,
     server::{Fate, Record, ServerFiles, slot_file},
     settings::Strategy,
-    steps::server::{
-        ImagePull, KeepPushed, Migrate, Pause, RemoveRelease, ServedHealth, WriteRelease,
+    steps::{
+        image::ImagePresent,
+        server::{
+            ImagePull, KeepPushed, Migrate, Pause, RemoveRelease, ServedHealth, WriteRelease,
+        },
     },
 };
 
@@ -121,7 +124,9 @@ fn forward(
     reached: &mut Reached,
 ) -> Result<()> {
     let record = change.record;
-    if !change.is_there {
+    // Until its record was written, a neighbour's prune could not know that it is needed.
+    let is_there = change.is_there && cx.run(ImagePresent::new(record.reference())).is_ok();
+    if !is_there {
         cx.run(ImagePull::new(record.reference(), server.layout.docker_config()))?;
     }
     let compose = server.compose(record, change.files);

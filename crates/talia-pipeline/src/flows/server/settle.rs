@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Server,
+    backup::mend_restore,
     files::mend_push,
     look::{Seen, look},
     slot::{end, end_unserved, give_back, mark, restart, switch, wait_healthy},
@@ -46,6 +47,7 @@ pub fn settle_all(cx: &Context, server: &Server) -> Result<()> {
 /// When a step fails; what was served before is still served.
 pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
     mend_push(cx, server)?;
+    mend_restore(cx, server)?;
     for folder in &seen.records.torn {
         // A kill came before its record, or while it was removed.
         cx.run(RemoveRelease::new(folder))?;

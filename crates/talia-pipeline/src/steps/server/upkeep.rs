@@ -16,12 +16,20 @@ use crate::{
 pub struct SetMaintenance {
     file: Utf8PathBuf,
     on: bool,
+    why: &'static str,
 }
 
 impl SetMaintenance {
     /// Makes this file, or removes it.
     pub fn new(file: impl Into<Utf8PathBuf>, on: bool) -> Self {
-        Self { file: file.into(), on }
+        Self { file: file.into(), on, why: "" }
+    }
+
+    /// Says why, in the file: so that whoever finds it knows.
+    #[must_use]
+    pub fn because(mut self, why: &'static str) -> Self {
+        self.why = why;
+        self
     }
 }
 
@@ -36,7 +44,7 @@ impl Step for SetMaintenance {
         let verb = if self.on { "make" } else { "remove" };
         Action::work(format!("{verb} {}", self.file), || {
             let done = if self.on {
-                fs::write(&self.file, "")
+                fs::write(&self.file, self.why)
             } else {
                 files::remove_if_there(&self.file)
             };
