@@ -1,12 +1,13 @@
 //! `cargo xtask cancel`.
 
 use clap::{ArgMatches, Command};
-use talia_pipeline::{ExitCode, Result, World, protocol::Role, report::console};
-
-use crate::{
-    cli,
-    environment::{Target, changing},
+use talia_pipeline::{
+    ExitCode, Result, World,
+    protocol::{Cancelled, Role},
+    report::console,
 };
+
+use crate::environment::{Target, changing};
 
 pub(crate) fn command() -> Command {
     changing("cancel")
@@ -17,8 +18,13 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let target = Target::open(matches, world, Role::Deploy)?;
     let (said, code) = target.change("cancel", matches, |cx, remote| remote.cancel(cx))?;
-    if let Some(said) = said {
-        console::print(&format!("{}\n", cli::harmless(&said)));
+    match said {
+        Some(Cancelled::NothingRan) => console::print("nothing runs that could be cancelled\n"),
+        Some(Cancelled::Undone) => console::print("it was taken back\n"),
+        Some(Cancelled::Live(id)) => {
+            console::print(&format!("{id} had switched already: it is live\n"))
+        }
+        None => {}
     }
     Ok(code)
 }

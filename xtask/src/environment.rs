@@ -74,7 +74,16 @@ impl Target {
         matches: &ArgMatches,
         flow: impl Fn(&Context, &Remote) -> Result<T>,
     ) -> Result<(Option<T>, ExitCode)> {
-        let flow = |cx: &Context| self.opened(cx, &flow);
+        self.carry_out(what, matches, |cx| self.opened(cx, &flow))
+    }
+
+    /// As [`Target::change`], for a flow that greets nobody.
+    pub(crate) fn carry_out<T: Send>(
+        &self,
+        what: &str,
+        matches: &ArgMatches,
+        flow: impl Fn(&Context) -> Result<T>,
+    ) -> Result<(Option<T>, ExitCode)> {
         if matches.try_contains_id("plan").unwrap_or(false) {
             let plan = self.session.pipeline(what, matches, false)?.plan(flow)?;
             return Ok((None, print_plan(matches, &plan)));

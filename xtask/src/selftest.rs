@@ -27,6 +27,13 @@ pub(crate) fn command() -> Command {
             "fast",
             "Leave out the documentation, its tests, and the tests with real tools",
         ))
+        .arg(
+            cli::flag(
+                "soak",
+                "Instead: many releases under load, and what they lose; see it with -v",
+            )
+            .conflicts_with("fast"),
+        )
         .arg(cli::plan())
         .arg(cli::number("timeout", "SECONDS", "End the whole run after this time"))
         .arg(cli::no_color())
@@ -35,14 +42,19 @@ pub(crate) fn command() -> Command {
             "With --install: where systemd runs, Debian's packages of sshd and of the registry \
              also start services of\ntheir own (ports 22 and 5000), which no test uses: \
              `systemctl disable --now ssh docker-registry` ends them.\n\n\
-             Examples:\n  cargo xtask selftest --install\n  cargo xtask selftest --fast",
+             Examples:\n  cargo xtask selftest --install\n  cargo xtask selftest --fast\n  \
+             cargo xtask selftest --soak -v",
         )
 }
 
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let session = Session::open(matches, world)?;
     let fast = matches.get_flag("fast");
-    let flow = |cx: &Context| flows::selftest(cx, &session.root, fast);
+    let soak = matches.get_flag("soak");
+    let flow = |cx: &Context| match soak {
+        true => flows::soak(cx, &session.root),
+        false => flows::selftest(cx, &session.root, fast),
+    };
     if matches.contains_id("plan") {
         let pipeline = session.pipeline("selftest", matches, false)?;
         return Ok(print_plan(matches, &pipeline.plan(flow)?));

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use talia_pipeline::{
     Error, ExitCode, Result, World,
     protocol::{EnvironmentName, Request, Role, Version},
-    report::Feed,
+    report::{Feed, console},
     server::{Layout, policies, refuse_shared},
     settings::Policy,
     signals,
@@ -34,13 +34,12 @@ pub(crate) fn main() -> ExitCode {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // A client that has gone ends nothing: the work is finished without it.
-    let feed = Feed::new(std::io::stdout(), || {});
     if words == ["version"] {
-        feed.tell(&crate::answer::answered(&Version::own()));
-        feed.finish(FLUSH);
+        console::print(&format!("talia-agent {}\n", Version::own()));
         return ExitCode::Success;
     }
+    // A client that has gone ends nothing: the work is finished without it.
+    let feed = Feed::new(std::io::stdout(), || {});
     let result = asked(&words).and_then(|(asked, world)| answer(asked, world, &feed));
     let code = result.unwrap_or_else(|error| {
         feed.tell(&refused("request", &error));

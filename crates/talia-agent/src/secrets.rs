@@ -12,6 +12,8 @@ use talia_pipeline::{
 /// commands say; of a URL, the password alone too. Those that a release has of its own
 /// are among them: a rollback runs with them. A file that cannot be read is the flow's
 /// to tell of.
+///
+/// What the policy says openly is no secret: `PUBLIC_URL=https://HOST`, say.
 pub(crate) fn secrets(layout: &Layout, policy: &Policy) -> Vec<Secret> {
     let read = |path: &Utf8Path| std::fs::read(path).ok();
     let now = read(&layout.env_file()).unwrap_or_default();
@@ -34,13 +36,29 @@ fn hidden(env: &[u8], policy: &Policy, whose: &str) -> Vec<Secret> {
         let urls = [backup.database.as_deref(), backup.scratch.as_deref()];
         looks_secret(name) || urls.contains(&Some(name))
     };
+    let open = open_texts(policy);
+    let is_open = |value: &str| open.iter().any(|text| text.contains(value));
     let entries = file.effective().into_iter();
     entries
         .filter(|entry| is_secret(entry.name()) && entry.value().len() >= MINIMUM_LENGTH)
+        .filter(|entry| !is_open(entry.value()))
         .map(|entry| {
             Secret::given(format!("{}{whose}", entry.name()), SecretValue::new(entry.value()))
         })
         .collect()
+}
+
+/// What commands and their answers name all the time.
+fn open_texts(policy: &Policy) -> Vec<String> {
+    let host = policy.host.as_deref().unwrap_or_default();
+    vec![
+        format!("https://{host}{}", policy.health.path),
+        format!("https://{host}/"),
+        policy.folder.to_string(),
+        policy.web.to_string(),
+        policy.image.clone().unwrap_or_default(),
+        "talia production staging sandbox".to_owned(),
+    ]
 }
 
 #[cfg(test)]
@@ -64,6 +82,18 @@ mod tests {
         let masker = Masker::new(pipeline.secret_values());
         assert_eq!(masker.mask("value-of-today value-of-then value"), "*** *** value");
         std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_the_policy_says_openly_is_no_secret() {
+        let text = "environment = \"staging\"\nhost = \"staging.talia.example\"\n";
+        let (_, policy) = Policy::parse(text, "/etc/talia/staging.toml".into()).unwrap();
+        let env = b"PUBLIC_URL=https://staging.talia.example\nHOOK_URL=https://hooks.example/T0\n";
+        let world = World::real().unwrap();
+        let pipeline = Pipeline::new("say", "/", world).secrets(hidden(env, &policy, ""));
+        let masker = Masker::new(pipeline.secret_values());
+        let said = masker.mask("https://staging.talia.example/api https://hooks.example/T0");
+        assert_eq!(said, "https://staging.talia.example/api ***");
     }
 
     #[test]

@@ -6,13 +6,16 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        Order, Server, backup_now, difference, drill_now, hold_for_latest, maintenance, prune,
-        push, release, releases, restore, restore_plan, rollback, settle_all, status,
+        BackOrder, Order, Server, backup_now, difference, drill_now, hold_for_latest,
+        install_agent, maintenance, prune, push, release, releases, restore, restore_plan,
+        rollback, settle_all, status,
     },
     process::Cancel,
-    protocol::{Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
+    protocol::{Cancelled, Hello, LockHolder, Outlook, ReleaseId, Request, Role, Version, Who},
     report::{Feed, Journal},
-    server::{Layout, Lock, PushedFile, end_holders, holder, holds, interrupt_holder},
+    server::{
+        Layout, Lock, PushedFile, Record, Records, end_holders, holder, holds, interrupt_holder,
+    },
     settings::Policy,
 };
 
@@ -20,6 +23,8 @@ use crate::{answer::answered, secrets::secrets};
 
 /// What a push may bring at most.
 const PUSHED_BYTES: u64 = 1 << 20;
+/// What an agent may have at most.
+const AGENT_BYTES: u64 = 64 << 20;
 /// How long the one that is asked to end is waited for.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
 /// How long an agent that has answered may take to end.
@@ -53,8 +58,9 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             let order = Order { digest, revision, after: Some(after), accept_drift };
             ask.release(by, &order)
         }
-        Request::Rollback { to, by, accept_schema } => {
-            ask.change(by, move |cx, server| rollback(cx, server, to.as_ref(), accept_schema))
+        Request::Rollback { to, from, by, accept_schema } => {
+            let order = BackOrder { to, from, accept_schema };
+            ask.change(by, move |cx, server| rollback(cx, server, &order))
         }
         Request::Backup => ask.change(ask.role(), backup_now),
         Request::Drill(id) => {
@@ -67,6 +73,10 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
+        Request::AgentInstall => {
+            let content = brought(AGENT_BYTES)?;
+            ask.change(ask.role(), move |cx, server| install_agent(cx, server, content.clone()))
+        }
         Request::ComposePush => ask.push(PushedFile::Compose),
         Request::EnvPush => ask.push(PushedFile::Env),
         Request::SitePush => ask.push(PushedFile::Site),
@@ -129,6 +139,7 @@ impl Ask<'_> {
         Pipeline::new(self.name(), site.layout.folder(), site.world.clone())
             .secrets(secrets(&site.layout, &site.policy))
             .cancel(cancel.clone())
+            .step_timeout(site.policy.step_timeout)
             .adopt_orphans()
     }
 
@@ -181,9 +192,13 @@ impl Ask<'_> {
         self.change_then(
             by,
             |cx, server| {
-                let released = release(cx, server, order)?;
-                if released.waits_for_latest {
-                    hold_for_latest(cx)?;
+                let mut released = release(cx, server, order)?;
+                // It is live, whatever comes of this.
+                if released.waits_for_latest
+                    && let Err(error) = cx.sheltered(hold_for_latest)
+                {
+                    cx.note(format!("the lock is not held for `latest`: {error}"));
+                    released.waits_for_latest = false;
                 }
                 Ok(released)
             },
@@ -241,31 +256,25 @@ impl Ask<'_> {
     }
 
     fn push(&self, file: PushedFile) -> Result<ExitCode> {
-        let mut content = Vec::new();
-        std::io::stdin()
-            .take(PUSHED_BYTES + 1)
-            .read_to_end(&mut content)
-            .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
-        if content.len() as u64 > PUSHED_BYTES {
-            return Err(Error::usage("what is pushed is longer than 1 MiB"));
-        }
+        let content = brought(PUSHED_BYTES)?;
         self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
     fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
         let Some(running) = holder(&lock)? else {
-            return Ok(self.tell(&"nothing runs that could be cancelled"));
+            return Ok(self.tell(&Cancelled::NothingRan));
         };
         if by.is_some_and(|by| *by != running.by) {
-            let told = format!("nothing of yours runs: {} asked for what does", running.by);
-            return Ok(self.tell(&told));
+            return Ok(self.tell(&Cancelled::NothingRan));
         }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
         self.journal()?;
+        let records = || Records::read(&self.site.layout);
+        let unfinished = records()?.unfinished().last().map(|record| record.id.clone());
         interrupt_holder(&lock, &running)?;
         let ended = wait_until(CANCELLED_WITHIN, || {
             Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
@@ -274,7 +283,13 @@ impl Ask<'_> {
             return Err(Error::step("it was asked to end, and still works")
                 .hint("one that has switched already is finished; look at `cargo xtask status`"));
         }
-        Ok(self.tell(&"cancelled"))
+        // One that is live by the time it is asked has switched before it could hear.
+        let is_live =
+            |id: &ReleaseId| records().map(|all| all.get(id).is_some_and(Record::was_good));
+        Ok(match unfinished {
+            Some(id) if is_live(&id)? => self.tell(&Cancelled::Live(id)),
+            _ => self.tell(&Cancelled::Undone),
+        })
     }
 
     fn latest_moved(&self, release: &ReleaseId) -> Result<ExitCode> {
@@ -295,6 +310,19 @@ impl Ask<'_> {
         let ended = end_holders(&self.site.layout.lock())?;
         Ok(self.tell(&ended))
     }
+}
+
+/// What a client sends on standard input.
+fn brought(most: u64) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::io::stdin()
+        .take(most + 1)
+        .read_to_end(&mut content)
+        .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
+    if content.len() as u64 > most {
+        return Err(Error::usage(format!("what is pushed is longer than {} MiB", most >> 20)));
+    }
+    Ok(content)
 }
 
 /// What is done while a client moves `latest` to this release.

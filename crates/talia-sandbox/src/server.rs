@@ -5,7 +5,9 @@ use std::fs;
 use camino::Utf8Path;
 use talia_pipeline::{
     Action, Error, Result, Step,
-    templates::{Accounts, BackupTimer, Compose, Nginx, Role, Sshd, Sudoers, authorized_key},
+    templates::{
+        Accounts, BackupTimer, BootService, Compose, Nginx, Role, Sshd, Sudoers, authorized_key,
+    },
 };
 
 use crate::{
@@ -167,6 +169,12 @@ impl WriteServer {
         let unit = format!("/etc/systemd/system/{}", timer.name());
         text(tar, &format!("{unit}.service"), 0o644, timer.service());
         text(tar, &format!("{unit}.timer"), 0o644, timer.timer());
+        let boot = BootService::new(environment);
+        let units = "/etc/systemd/system";
+        let unit = format!("{units}/{}", boot.file_name());
+        text(tar, &unit, 0o644, boot.render());
+        tar.folder(&format!("{units}/multi-user.target.wants"), 0o755, ROOT);
+        tar.link(&format!("{units}/multi-user.target.wants/{}", boot.file_name()), &unit);
 
         tar.folder(&folder, 0o755, ROOT);
         tar.folder(&format!("{folder}/releases"), 0o700, ROOT);

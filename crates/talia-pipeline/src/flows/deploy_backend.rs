@@ -144,11 +144,15 @@ pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> 
         if !released.waits_for_latest {
             return Ok(Latest::NotOurs);
         }
-        let latest = move_latest(cx, order, &prospect.registry, &prospect.chosen, &digest);
+        let latest = move_latest(cx, order, &prospect.registry, &prospect.chosen, &digest)
+            .unwrap_or_else(|error| {
+                cx.note(format!("`latest` was not moved, the next deploy does it: {error}"));
+                Latest::Stays(error.to_string())
+            });
         if let Err(error) = order.remote.latest_moved(cx, &released.live.release) {
             cx.note(format!("the server frees its lock by itself within half a minute: {error}"));
         }
-        latest
+        Ok(latest)
     })?;
     let revision = revision.clone();
     Ok(Deployed { revision, digest, built, released: Some(released), latest })
@@ -189,8 +193,18 @@ fn refuse_older(
     revision: &RevisionId,
 ) -> Result<()> {
     let root = &order.publish.root;
-    if cx.observe(Ancestor::new(root, live.commit(), revision.commit()))? {
-        return Ok(());
+    let is_kept = order.publish.environment.branch.is_some();
+    match cx.observe(Ancestor::new(root, live.commit(), revision.commit())) {
+        Ok(true) => return Ok(()),
+        Ok(false) => {}
+        Err(error) if error.kind() == ErrorKind::Usage && !is_kept => {
+            cx.note(format!(
+                "this clone does not have {}, which is live: it is replaced",
+                live.short()
+            ));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     }
     let is_older = cx.observe(Ancestor::new(root, revision.commit(), live.commit()))?;
     let (live, short) = (live.short(), revision.short());
@@ -199,7 +213,7 @@ fn refuse_older(
         return Err(Error::refused(format!("{short} is older than {live}, which is live"))
             .hint(format!("`cargo xtask rollback backend --env {environment}` goes back")));
     }
-    if order.publish.environment.branch.is_none() {
+    if !is_kept {
         // Nobody keeps this environment's history: a rebase is no reason to stop.
         cx.note(format!("{short} does not contain {live}, which is live: it is replaced"));
         return Ok(());
@@ -210,6 +224,13 @@ fn refuse_older(
 
 /// Refuses what the server would refuse, before anything is built for it.
 fn refuse(outlook: &Outlook) -> Result<()> {
+    if let Some(holder) = &outlook.state.lock {
+        return Err(Error::refused(format!(
+            "{} works on this server: {} (process {}, run {})",
+            holder.by, holder.doing, holder.pid, holder.run
+        ))
+        .hint("wait until it has ended, or end it: `cargo xtask cancel`"));
+    }
     if outlook.refused.is_empty() {
         return Ok(());
     }

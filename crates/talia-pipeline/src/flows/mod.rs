@@ -27,4 +27,4 @@ pub use python_env::{python_env, tool_env};
 pub use remote::Remote;
 pub use restore::{RestoreOutlook, RestoreReport, restore, restore_outlook};
 pub use rollback_backend::{Rollback, look_back, rollback_backend};
-pub use selftest::{SelftestReport, selftest};
+pub use selftest::{SelftestReport, selftest, soak};

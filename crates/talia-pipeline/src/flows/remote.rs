@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     private::PrivateFolder,
-    protocol::{EnvironmentName, Hello, Request, Role, Version, Who},
+    protocol::{Cancelled, EnvironmentName, Hello, Request, Role, Version, Who},
     secret::SecretValue,
     settings::{Agent, Environment},
     steps::ssh::{Connection, SshClose, SshRequest},
@@ -27,6 +27,8 @@ use ask::Ask;
 /// How long the client stays with a change, at most. The agent has limits of its own,
 /// and a server that has gone is noticed by ssh.
 const LONG: Duration = Duration::from_secs(6 * 60 * 60);
+/// The exit of `infra/deploy.sh` where another one holds its lock.
+const HELD: i32 = 4;
 /// How long an interrupted client waits for the server to take a release back: what is
 /// left of the seven seconds that it has in all.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
@@ -237,10 +239,18 @@ impl Remote {
     fn cancelled(&self, cx: &Context, by: &Who, label: &str) -> Error {
         let request = Request::Cancel(Some(by.clone()));
         let ssh = self.ssh(&request).timeout(CANCELLED_WITHIN);
-        let answer: Result<String> =
-            cx.sheltered(|cx| cx.run(Ask::change(ssh, "cancelled".to_owned())));
+        let answer = cx.sheltered(|cx| cx.run(Ask::change(ssh, Cancelled::Undone)));
         let (kind, message) = match answer {
-            Ok(said) => (ErrorKind::Interrupted, format!("interrupted; the server says: {said}")),
+            Ok(Cancelled::Undone) => {
+                (ErrorKind::Interrupted, "interrupted; the server took it back".to_owned())
+            }
+            Ok(Cancelled::Live(release)) => {
+                (ErrorKind::Interrupted, format!("interrupted, but {release} was live by then"))
+            }
+            Ok(Cancelled::NothingRan) => (
+                ErrorKind::Unknown,
+                "interrupted; nothing ran on the server yet, and it may begin still".to_owned(),
+            ),
             Err(error) => (
                 ErrorKind::Unknown,
                 format!("interrupted, and the server has not said that it took it back: {error}"),
@@ -268,7 +278,13 @@ impl Remote {
     /// # Errors
     /// As [`SshRequest`].
     pub fn script(&self, cx: &Context, request: &str) -> Result<()> {
-        let step = SshRequest::new(&self.connection, request, Effect::Remote);
-        cx.run(step).map(drop).map_err(|error| self.located(error))
+        let step = SshRequest::new(&self.connection, request, Effect::Remote).accept([0, HELD]);
+        let answer = cx.run(step).map_err(|error| self.located(error))?;
+        if answer.exit() == HELD {
+            return Err(Error::refused("another deploy works on that server")
+                .tail(answer.last_lines(3))
+                .hint("wait until it has ended, then deploy again"));
+        }
+        Ok(())
     }
 }

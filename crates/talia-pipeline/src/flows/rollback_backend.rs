@@ -59,7 +59,11 @@ pub fn rollback_backend(cx: &Context, order: &Rollback<'_>, live: &Taken) -> Res
         unchanged: false,
         waits_for_latest: false,
     };
-    let (to, by) = (order.to.clone(), order.by.clone());
-    let request = Request::Rollback { to, by, accept_schema: order.accept_schema };
+    let request = Request::Rollback {
+        to: order.to.clone(),
+        from: live.release.clone(),
+        by: order.by.clone(),
+        accept_schema: order.accept_schema,
+    };
     order.remote.run(cx, request, hoped)
 }

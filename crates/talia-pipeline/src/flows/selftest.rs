@@ -15,6 +15,18 @@ pub struct SelftestReport {
     pub tests: Vec<(&'static str, TestCounts)>,
 }
 
+/// Measures deploys in a sandbox under load: many releases, and the field's literal
+/// command beside them. Takes about ten minutes.
+///
+/// # Errors
+/// When a release has lost a request, or fails.
+pub fn soak(cx: &Context, root: &Utf8Path) -> Result<SelftestReport> {
+    let name = "deploys under load";
+    let arguments = vec!["--test", "deploy", "--", "--soak"];
+    let counts = cx.run(CargoTest::new(root, name, arguments))?;
+    Ok(SelftestReport { tests: vec![(name, counts)] })
+}
+
 /// Checks the workspace at `root`. `fast` leaves out the
 /// documentation, its tests, and the tests with real tools.
 ///

@@ -205,6 +205,18 @@ impl Outlook {
     }
 }
 
+/// To `cancel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cancelled {
+    /// Nothing ran that this one has asked for.
+    NothingRan,
+    /// It was taken back.
+    Undone,
+    /// It had switched already, and was finished.
+    Live(ReleaseId),
+}
+
 /// To `release` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -14,8 +14,8 @@ mod version;
 mod word;
 
 pub use answer::{
-    BackupState, Difference, Drilled, Hello, LockHolder, Outlook, Released, RestorePlan, Restored,
-    ServerState, SlotState, Taken, to_json,
+    BackupState, Cancelled, Difference, Drilled, Hello, LockHolder, Outlook, Released, RestorePlan,
+    Restored, ServerState, SlotState, Taken, to_json,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;

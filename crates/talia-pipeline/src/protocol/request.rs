@@ -101,10 +101,12 @@ pub enum Request {
         /// Whether files that were edited on the server are taken as they are.
         accept_drift: bool,
     },
-    /// `rollback ID|- by WHO [accept-schema]`: back to a release that was good.
+    /// `rollback ID|- from LIVE by WHO [accept-schema]`: back to a release that was good.
     Rollback {
         /// Which one; without it the last good one before the live one.
         to: Option<ReleaseId>,
+        /// What the client saw live: asked twice, it leads back once.
+        from: ReleaseId,
         /// Who asks.
         by: Who,
         /// Whether it is known that the database's schema has changed since.
@@ -123,6 +125,8 @@ pub enum Request {
     EnvPush,
     /// `site push`: a new Nginx site, on standard input.
     SitePush,
+    /// `agent install`: another version of the agent, on standard input.
+    AgentInstall,
     /// `restore ID`: the database as it was in this backup.
     Restore(String),
     /// `restore ID plan`: what that would overwrite.
@@ -153,7 +157,8 @@ impl Request {
             | Self::Backup
             | Self::Cancel(_)
             | Self::LatestMoved(_) => Role::Deploy,
-            Self::ComposePush
+            Self::AgentInstall
+            | Self::ComposePush
             | Self::EnvPush
             | Self::SitePush
             | Self::Restore(_)
@@ -287,15 +292,21 @@ impl FromStr for Request {
             }
             "rollback" => {
                 let to = words.maybe("-", "a release's id or `-`")?;
+                words.keyword("from")?;
+                let from = words.parse("the live release's id")?;
                 words.keyword("by")?;
                 let by = words.parse("a name")?;
-                Self::Rollback { to, by, accept_schema: words.flag("accept-schema") }
+                Self::Rollback { to, from, by, accept_schema: words.flag("accept-schema") }
             }
             "backup" => Self::Backup,
             "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
             "latest" => {
                 words.keyword("moved")?;
                 Self::LatestMoved(words.parse("a release's id")?)
+            }
+            "agent" => {
+                words.keyword("install")?;
+                Self::AgentInstall
             }
             "compose" | "env" | "site" => {
                 words.keyword("push")?;
@@ -356,14 +367,15 @@ impl fmt::Display for Request {
                 let (after, drift) = (or(after.as_ref(), "none"), flag(*accept_drift, DRIFT));
                 write!(f, "release {digest} {revision} after {after} by {by}{drift}")
             }
-            Self::Rollback { to, by, accept_schema } => {
+            Self::Rollback { to, from, by, accept_schema } => {
                 let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, " accept-schema"));
-                write!(f, "rollback {to} by {by}{schema}")
+                write!(f, "rollback {to} from {from} by {by}{schema}")
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel(None) => f.write_str("cancel"),
             Self::Cancel(Some(by)) => write!(f, "cancel by {by}"),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
+            Self::AgentInstall => f.write_str("agent install"),
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
@@ -402,12 +414,13 @@ mod tests {
             format!("plan {digest} {SHA} accept-drift"),
             format!("release {digest} {SHA} after none by ana@laptop"),
             format!("release {digest} {SHA}-dirty after {SHA} by github/talia/42 accept-drift"),
-            "rollback - by ana".to_owned(),
-            format!("rollback {id} by ana accept-schema"),
+            format!("rollback - from {id} by ana"),
+            format!("rollback {id} from {id} by ana accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
             format!("latest moved {id}"),
+            "agent install".to_owned(),
             "compose push".to_owned(),
             "env push".to_owned(),
             "site push".to_owned(),
@@ -513,7 +526,16 @@ mod tests {
     #[test]
     fn the_deploy_key_may_not_ask_what_is_for_people() {
         let asked = |line: &str| line.parse::<Request>().unwrap().allowed_to(Role::Deploy);
-        for verb in ["unlock", "env push", "compose push", "site push", "boot", "prune", "drill"] {
+        for verb in [
+            "unlock",
+            "agent install",
+            "env push",
+            "compose push",
+            "site push",
+            "boot",
+            "prune",
+            "drill",
+        ] {
             assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
         }
         for verb in ["status", "backup", "cancel", "logs"] {

@@ -106,6 +106,9 @@ word! {
         text.len() <= 20
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            // Compose projects are named after environment and slot.
+            && !text.ends_with("-blue")
+            && !text.ends_with("-green")
     }
 }
 

@@ -141,16 +141,21 @@ impl ServerFiles {
     }
 }
 
-/// What differs from what was pushed. Without a copy, a file is as it should be.
+/// What differs from what was pushed. Without a copy of any, a file is as it should be.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub fn drift(layout: &Layout) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
+    let was_pushed = PushedFile::Compose.pushed(layout).exists();
     for file in PushedFile::ALL {
         let path = file.path(layout);
         let (now, pushed) = (read(&path)?, read(&file.pushed(layout))?);
         match (&now, &pushed) {
+            // One that need not be there was not there when the others were pushed.
+            (Some(_), None) if file == PushedFile::Override && was_pushed => {
+                found.push(Drift { file, path, is_gone: false });
+            }
             (_, None) => {}
             (None, Some(_)) => found.push(Drift { file, path, is_gone: true }),
             (Some(now), Some(pushed)) if now != pushed => {

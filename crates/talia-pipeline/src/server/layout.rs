@@ -163,11 +163,6 @@ impl Layout {
         self.root.join(format!("etc/nginx/sites-available/talia-{}.conf", self.environment))
     }
 
-    /// The file that names the live port, with `listen = "port"`.
-    pub fn nginx_port(&self) -> Utf8PathBuf {
-        self.root.join(format!("etc/nginx/talia/{}-port.conf", self.environment))
-    }
-
     /// The compose project of a slot.
     pub fn project(&self, slot: Slot) -> String {
         format!("talia-{}-{slot}", self.environment)

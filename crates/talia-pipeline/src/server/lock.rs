@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _, Write as _},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     thread,
     time::Duration,
 };
@@ -80,7 +80,8 @@ impl Lock {
 }
 
 fn open(path: &Utf8Path) -> std::io::Result<File> {
-    File::options().create(true).read(true).write(true).truncate(false).open(path)
+    // Nobody but root may so much as look: a shared lock would keep a release out.
+    File::options().create(true).read(true).write(true).truncate(false).mode(0o600).open(path)
 }
 
 fn held(file: &mut File, now_ms: u64) -> Error {
@@ -144,7 +145,7 @@ pub fn interrupt_holder(path: &Utf8Path, holder: &LockHolder) -> Result<()> {
 
 /// Whether this process has the lock's file open.
 pub fn holds(path: &Utf8Path, pid: u32) -> bool {
-    processes(path).contains(&pid)
+    holders(path).contains(&pid)
 }
 
 /// Ends every process that holds the lock, and waits until the kernel has freed it.
@@ -155,11 +156,13 @@ pub fn holds(path: &Utf8Path, pid: u32) -> bool {
 pub fn end_holders(path: &Utf8Path) -> Result<Vec<u32>> {
     let mut ended = Vec::new();
     let mut left = FREED_WITHIN;
+    let first = holder(path)?.map(|holder| holder.run);
     loop {
-        if holder(path)?.is_none() {
+        // The next one may have it by now.
+        if first.is_none() || holder(path)?.map(|holder| holder.run) != first {
             return Ok(ended);
         }
-        for pid in processes(path).into_iter().filter(|pid| *pid != std::process::id()) {
+        for pid in holders(path).into_iter().filter(|pid| *pid != std::process::id()) {
             let target = i32::try_from(pid).ok().and_then(Pid::from_raw);
             // A stopped process is ended as well; one that has gone is no error.
             if let Some(target) = target
@@ -180,16 +183,22 @@ pub fn end_holders(path: &Utf8Path) -> Result<Vec<u32>> {
     }
 }
 
-/// The processes that have this file open.
-fn processes(path: &Utf8Path) -> Vec<u32> {
+/// The processes that hold the lock: who only looks has the file open as well.
+fn holders(path: &Utf8Path) -> Vec<u32> {
     let Ok(own) = fs::metadata(path) else { return Vec::new() };
     let Ok(entries) = Utf8Path::new("/proc").read_dir_utf8() else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().parse::<u32>().ok());
     pids.filter(|pid| {
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
         descriptors.into_iter().flatten().flatten().any(|descriptor| {
-            fs::metadata(descriptor.path())
-                .is_ok_and(|data| data.ino() == own.ino() && data.dev() == own.dev())
+            let is_it = fs::metadata(descriptor.path())
+                .is_ok_and(|data| data.ino() == own.ino() && data.dev() == own.dev());
+            let number = descriptor.file_name();
+            let told = format!("/proc/{pid}/fdinfo/{}", number.to_string_lossy());
+            let has_lock = |text: String| {
+                text.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK"))
+            };
+            is_it && fs::read_to_string(told).is_ok_and(has_lock)
         })
     })
     .collect()

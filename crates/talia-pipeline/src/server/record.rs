@@ -116,7 +116,9 @@ const NAME: &str = "record.json";
 pub struct Records {
     /// Those that can be read.
     pub all: Vec<Record>,
-    /// Folders without one, such as a kill leaves, and what is wrong with each.
+    /// Folders without one, such as a kill leaves.
+    pub torn: Vec<Utf8PathBuf>,
+    /// Folders with one that cannot be read, and what is wrong with each.
     pub broken: Vec<(Utf8PathBuf, String)>,
 }
 
@@ -138,7 +140,12 @@ impl Records {
             entries.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
         paths.sort();
         for path in paths {
-            let read = fs::read(path.join(NAME))
+            let text = fs::read(path.join(NAME));
+            if text.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                records.torn.push(path);
+                continue;
+            }
+            let read = text
                 .map_err(|error| error.to_string())
                 .and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
             match read {
@@ -227,7 +234,7 @@ mod tests {
             };
             record(u32::try_from(at).unwrap() + 1, fate)
         });
-        Records { all: all.collect(), broken: Vec::new() }
+        Records { all: all.collect(), ..Records::default() }
     }
 
     #[test]
@@ -279,6 +286,6 @@ mod tests {
         let read = Records::read(&layout).unwrap();
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(read.all, [record]);
-        assert_eq!(read.broken.len(), 1);
+        assert_eq!((read.torn.len(), read.broken.len()), (1, 0));
     }
 }

@@ -55,6 +55,8 @@ pub struct Policy {
     pub health: Health,
     /// `drain_seconds`: how long the old slot may end its requests. Default: 10.
     pub drain: Duration,
+    /// `step_timeout_seconds`: any single step on the server, such as a dump. Default: 1800.
+    pub step_timeout: Duration,
     /// `keep_releases`: how many releases stay on the server. Default: 5.
     pub keep_releases: usize,
     /// `moves_latest`: whether a release is what the tag `latest` names.
@@ -162,6 +164,7 @@ impl Default for Policy {
             ports: [8001, 8002],
             health: Health::default(),
             drain: Duration::from_secs(10),
+            step_timeout: Duration::from_secs(30 * 60),
             keep_releases: 5,
             moves_latest: false,
             migrate: Vec::new(),
@@ -256,6 +259,8 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
         ports: ports.map_or(default.ports, |first| [first, first + 1]),
         health: server.section("health", health),
         drain: seconds(server, "drain_seconds", 3600).unwrap_or(default.drain),
+        step_timeout: seconds(server, "step_timeout_seconds", LONGEST)
+            .unwrap_or(default.step_timeout),
         keep_releases: count(server, "keep_releases", 2..=100, "releases")
             .unwrap_or(default.keep_releases),
         moves_latest: server.flag("moves_latest").unwrap_or(default.moves_latest),

@@ -22,4 +22,4 @@ pub use local_compose::LocalCompose;
 pub use nginx::Nginx;
 pub use sshd::{Sshd, authorized_key};
 pub use sudoers::Sudoers;
-pub use systemd::BackupTimer;
+pub use systemd::{BackupTimer, BootService};

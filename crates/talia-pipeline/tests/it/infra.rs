@@ -5,7 +5,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
     World,
     files::write_atomically_as,
-    templates::{Accounts, BackupTimer, Compose, DeployScript, LocalCompose, Nginx, Sshd, Sudoers},
+    templates::{
+        Accounts, BackupTimer, BootService, Compose, DeployScript, LocalCompose, Nginx, Sshd,
+        Sudoers,
+    },
 };
 
 const ENVIRONMENT: &str = "production";
@@ -21,6 +24,7 @@ fn rendered() -> Vec<(String, String)> {
     let nginx = Nginx::new(ENVIRONMENT, "talia.example");
     let compose = Compose::new(ENVIRONMENT, "ghcr.io/talia/backend");
     let timer = BackupTimer::new(ENVIRONMENT);
+    let boot = BootService::new(ENVIRONMENT);
     vec![
         (format!("sshd/{}", sshd.file_name()), sshd.render()),
         (format!("sshd/sudoers.d/{}", sudoers.file_name()), sudoers.render()),
@@ -30,6 +34,7 @@ fn rendered() -> Vec<(String, String)> {
         ("deploy.sh".into(), DeployScript::new(ENVIRONMENT).render()),
         (format!("systemd/{}.service", timer.name()), timer.service()),
         (format!("systemd/{}.timer", timer.name()), timer.timer()),
+        (format!("systemd/{}", boot.file_name()), boot.render()),
     ]
 }
 

@@ -60,7 +60,7 @@ fn an_interrupt_has_the_server_take_the_release_back() {
     assert!(took < Duration::from_secs(7), "{took:?}");
     assert_eq!(finished.exit_code.code(), 130);
     let error = finished.result.unwrap_err();
-    assert_eq!(error.to_string(), "interrupted; the server says: cancelled");
+    assert_eq!(error.to_string(), "interrupted; the server took it back");
     assert!(error.hint_text().unwrap().contains("cargo xtask status --env staging"));
     let told = kept.events();
     let pulling = Event::Note { text: "pulling".into() };

@@ -33,7 +33,7 @@ case "$SSH_ORIGINAL_COMMAND" in
   wait) : > "$0.waits"; sleep 30 ;;
   refuse) echo "no such thing" >&2; exit 4 ;;
   release*) echo '{"event":"note","text":"pulling"}'; : > "$0.waits"; exec sleep 30 ;;
-  "cancel by ana@laptop") echo '{"event":"answered","answer":"cancelled"}' ;;
+  "cancel by ana@laptop") echo '{"event":"answered","answer":"undone"}' ;;
   *) echo "asked for $SSH_ORIGINAL_COMMAND" ;;
 esac
 "#;

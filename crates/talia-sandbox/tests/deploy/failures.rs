@@ -20,8 +20,7 @@ const CASES: &[(&str, Behaviour, &[&str], u64)] = &[
 
 pub(crate) fn a_version_that_is_not_right_is_undone(yard: &Yard) {
     let site = yard.site();
-    let a = site.well("a");
-    site.have(&a);
+    let (a, _) = site.pair();
     // The window in which a crash must not go unseen.
     let _stability = site.policy("stability_seconds", "2");
     let _deadline = site.policy("deadline_seconds", "5");

@@ -22,6 +22,7 @@ mod releases;
 #[path = "../../../../xtask/tests/real/same.rs"]
 mod same;
 mod secrets;
+mod soak;
 #[path = "../../../talia-pipeline/tests/real/support.rs"]
 mod support;
 #[path = "../../../../xtask/tests/real/trace.rs"]
@@ -70,6 +71,10 @@ const TESTS: &[harness::Test] = tests![
     kills::a_host_that_reboots_in_the_middle,
 ];
 
+/// What takes long, and measures.
+const SOAK: &[harness::Test] = tests![soak::upgrades_and_rollbacks, soak::the_literal_command];
+
 fn main() -> ExitCode {
-    harness::main(TESTS, std::env::args().skip(1))
+    let soak = std::env::args().any(|argument| argument == "--soak");
+    harness::main(if soak { SOAK } else { TESTS }, std::env::args().skip(1))
 }

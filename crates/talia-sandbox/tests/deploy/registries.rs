@@ -12,8 +12,7 @@ use crate::{
 
 pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
     let site = yard.site();
-    let a = site.well("a");
-    site.have(&a);
+    let (a, _) = site.pair();
     let before = site.containers();
     let path = format!("/etc/talia/{}/docker/config.json", site.environment);
     let login = site.droplet.read(&path).unwrap();
@@ -37,10 +36,9 @@ pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
 
 pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
+    let (a, b) = site.pair();
     let new = site.images.version("pulled later", Behaviour::Well);
-    site.have(&a);
-    site.have(&b);
+    site.released(&b);
     let load = site.load(Mix::light());
     site.sandbox.stop("registry").unwrap();
     let said = site.release(&new);
@@ -59,8 +57,7 @@ pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
 
 pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let path = format!("{}/docker-compose.yml", site.folder());
     let before = site.droplet.read(&path).unwrap();
     let mut edited = before.clone();
@@ -88,8 +85,7 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
 /// Values of `.env` that a shell, Compose or YAML would each read otherwise.
 pub(crate) fn values_reach_the_app_byte_for_byte(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let path = format!("{}/.env", site.folder());
     let before = site.droplet.read(&path).unwrap();
     let mut env = before.clone();

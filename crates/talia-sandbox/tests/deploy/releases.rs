@@ -24,8 +24,7 @@ pub(crate) fn a_first_release_is_served(yard: &Yard) {
 
 pub(crate) fn an_upgrade_loses_no_request(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
+    let (a, b) = site.pair();
     let load = site.load(Mix::default());
     let said = site.release(&b);
     let released: Released = said.answer();
@@ -43,14 +42,13 @@ pub(crate) fn an_upgrade_loses_no_request(yard: &Yard) {
 
 pub(crate) fn what_is_live_already_is_left_alone(yard: &Yard) {
     let site = yard.site();
-    let b = site.well("b");
-    site.have(&b);
+    let (b, a) = site.pair();
     let before = site.containers();
     let released = site.released(&b);
     assert!(released.unchanged);
     assert_eq!(site.containers(), before);
     // Whoever saw another version live is told, and nothing changes.
-    let request = site.release_request(&site.well("a"), Some(site.well("never").revision));
+    let request = site.release_request(&a, Some(site.well("never").revision));
     site.ask(Role::Deploy, &request).failed(4, &["is live", "decided on"]);
     assert_eq!(site.containers(), before);
     site.is_settled_at(&b);
@@ -58,9 +56,8 @@ pub(crate) fn what_is_live_already_is_left_alone(yard: &Yard) {
 
 pub(crate) fn a_rollback_loses_no_request(yard: &Yard) {
     let site = yard.site();
-    let (a, b) = (site.well("a"), site.well("b"));
-    site.have(&a);
-    site.have(&b);
+    let (a, b) = site.pair();
+    site.released(&b);
     let load = site.load(Mix::default());
     let back: Released = site.rollback(None).answer();
     assert_eq!(back.live.revision, a.revision);

@@ -37,7 +37,7 @@ pub(super) fn heard<T: DeserializeOwned>(answer: &Answer, changes: bool, label: 
     if !is_agent {
         return Err(Error::preflight(format!("no agent answers there (exit {exit})"))
             .tail(answer.last_lines(20))
-            .hint("an admin puts it on the server: `cargo xtask server agent install --env ENV`"));
+            .hint("root puts it on the server, at /usr/local/lib/talia/talia-agent, with the sshd and sudoers files of infra/"));
     }
     let message = format!("the agent ended with exit {exit} and without an answer");
     let error = if changes { unknown(&message) } else { Error::step(message) };

@@ -1,6 +1,7 @@
 //! The requests one by one, each with its answer.
 
 use camino::Utf8Path;
+use serde::de::DeserializeOwned;
 
 use crate::{
     command_line::Stdin,
@@ -8,8 +9,8 @@ use crate::{
     digest::Digest,
     error::{Error, Result},
     protocol::{
-        BackupState, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan, Restored,
-        RevisionId, ServerState,
+        BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
+        Restored, RevisionId, ServerState, Version,
     },
     server::Record,
 };
@@ -74,8 +75,8 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::run`].
-    pub fn cancel(&self, cx: &Context) -> Result<String> {
-        self.run(cx, Request::Cancel(None), "cancelled".to_owned())
+    pub fn cancel(&self, cx: &Context) -> Result<Cancelled> {
+        self.run(cx, Request::Cancel(None), Cancelled::Undone)
     }
 
     /// Says that the registry's `latest` names this release, so that the lock may go.
@@ -159,7 +160,26 @@ impl Remote {
             let what = if length == 0 { "is empty" } else { "is longer than 1 MiB" };
             return Err(Error::usage(format!("{file} {what}, so it is not pushed")));
         }
-        let ssh = self.ssh(&request).stdin(Stdin::File(file.to_owned()));
-        self.finished(cx, &request, cx.run(Ask::change(ssh, ())))
+        self.send(cx, &request, file, ())
+    }
+
+    /// Puts this agent in the place of the one that answers; gives its version. For this,
+    /// client and agent need not understand each other otherwise.
+    ///
+    /// # Errors
+    /// When it does not run there: the one before stays; as [`Remote::run`].
+    pub fn install_agent(&self, cx: &Context, file: &Utf8Path) -> Result<Version> {
+        self.send(cx, &Request::AgentInstall, file, Version::own())
+    }
+
+    fn send<T: DeserializeOwned + Clone + Send>(
+        &self,
+        cx: &Context,
+        request: &Request,
+        file: &Utf8Path,
+        hoped: T,
+    ) -> Result<T> {
+        let ssh = self.ssh(request).stdin(Stdin::File(file.to_owned()));
+        self.finished(cx, request, cx.run(Ask::change(ssh, hoped)))
     }
 }

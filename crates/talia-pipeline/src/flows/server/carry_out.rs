@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     context::Context,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     protocol::Released,
     server::{Fate, Record, ServerFiles, slot_file},
     settings::Strategy,
@@ -77,7 +77,15 @@ pub(super) fn carry_out(
         return Err(with(error, undone));
     }
     cx.sheltered(|cx| {
-        record = mark(cx, server, &record, Fate::Live { at_ms: server.now_ms })?;
+        record =
+            mark(cx, server, &record, Fate::Live { at_ms: server.now_ms }).map_err(|error| {
+                let told = format!(
+                    "clients get {}, and its record says nothing of it: {error}",
+                    record.id
+                );
+                Error::new(ErrorKind::Unknown, told)
+                    .hint("the next request looks at it and puts it right; free some disk first")
+            })?;
         // It is live: what fails from here on is put right by the next request.
         tidied(cx, finish(cx, server, &record, files, live.as_ref()));
         tidied(cx, prune_after(cx, server, seen, &record));
@@ -87,7 +95,7 @@ pub(super) fn carry_out(
         live: record.taken(),
         before: live.map(|record| record.taken()),
         unchanged: false,
-        waits_for_latest: server.policy.moves_latest,
+        waits_for_latest: server.policy.moves_latest && record.of.is_none(),
     })
 }
 
@@ -124,7 +132,7 @@ fn forward(
         cx.run(Migrate::new(compose.clone(), service, command))?;
     }
     if let (Strategy::Recreate, Some(live)) = (server.policy.strategy, change.live) {
-        cx.note("the service may not run twice: clients wait while it is replaced");
+        cx.note("the service may not run twice: clients get errors while it is replaced");
         *reached = Reached::Ended;
         end(cx, server, live.slot)?;
     }

@@ -29,10 +29,14 @@ impl Seen {
         self.containers.iter().filter(move |one| one.slot == Some(slot))
     }
 
-    /// The release that clients get: what was put last into the slot that they get,
-    /// unless it was undone.
+    /// The release that clients get: what the container in their slot is labelled with;
+    /// where there is none, what was put there last, unless it was undone.
     pub fn live(&self) -> Option<&Record> {
-        self.newest_in(self.live_slot?)
+        let slot = self.live_slot?;
+        match self.in_slot(slot).find_map(|one| one.release.as_ref()) {
+            Some(release) => self.records.get(release),
+            None => self.newest_in(slot),
+        }
     }
 
     /// The newest release of a slot that was not undone.

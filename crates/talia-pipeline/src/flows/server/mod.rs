@@ -1,6 +1,7 @@
 //! What an agent does on its server. Every one of these is an ordinary flow: a plan is
 //! the same function recorded.
 
+mod agent;
 mod backup;
 mod carry_out;
 mod compose_check;
@@ -17,6 +18,7 @@ mod slot;
 mod status;
 mod upkeep;
 
+pub use agent::install_agent;
 pub use backup::{backup_now, drill_now, restore, restore_plan};
 pub use files::{env_names, push};
 pub use host::Server;
@@ -24,7 +26,7 @@ pub use logs::{log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
 pub use release::{Order, release};
-pub use rollback::rollback;
+pub use rollback::{BackOrder, rollback};
 pub use settle::{settle, settle_all};
 pub use status::{releases, status};
 pub use upkeep::{hold_for_latest, maintenance, prune};

@@ -39,8 +39,9 @@ pub struct Order {
 /// When a step fails; clients then get what they had before.
 pub fn release(cx: &Context, server: &Server, order: &Order) -> Result<Released> {
     let seen = look(cx, server)?;
-    let seen = settle(cx, server, seen)?;
+    // What the client saw is what is so before anything is put right.
     refuse_race(&seen, order)?;
+    let seen = settle(cx, server, seen)?;
     let files = cx.observe(ReadFiles::new(&server.layout))?;
     refuse_drift(cx, &files, order.accept_drift)?;
     if let Some(live) = is_live(cx, server, &seen, order, &files)? {

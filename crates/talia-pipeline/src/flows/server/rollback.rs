@@ -16,22 +16,46 @@ use super::{
     settle::settle,
 };
 
+/// Where a rollback is to lead, and from where.
+#[derive(Debug, Clone)]
+pub struct BackOrder {
+    /// Which release; without it, the last good one before the live one.
+    pub to: Option<ReleaseId>,
+    /// What the client saw live.
+    pub from: ReleaseId,
+    /// Whether it is known that the database's schema has changed since.
+    pub accept_schema: bool,
+}
+
 /// Gives clients a release again that was good: its image, its compose file, its
 /// environment. Without a name, the last good one before the live one.
+///
+/// Asked again, after a connection was lost say, it leads no further back: what was
+/// live is compared with what the client saw.
 ///
 /// # Errors
 /// When there is no such release, its image is gone, or the database's schema has
 /// changed since and `accept_schema` is not set; and as [`release`].
-pub fn rollback(
-    cx: &Context,
-    server: &Server,
-    to: Option<&ReleaseId>,
-    accept_schema: bool,
-) -> Result<Released> {
-    let seen = look(cx, server)?;
-    let seen = settle(cx, server, seen)?;
+pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Released> {
+    let before = look(cx, server)?;
+    let was_live = before.live().map(|record| record.id.clone());
+    let seen = settle(cx, server, before)?;
+    if let Some(live) = seen.live().filter(|live| live.id != order.from) {
+        let is_back = was_live.as_ref() == Some(&order.from)
+            || live.of.is_some() && live.before.as_ref() == Some(&order.from);
+        if is_back && order.to.as_ref().is_none_or(|to| leads_to(live, to)) {
+            cx.note(format!("{} was given back already", live.id));
+            let live = live.taken();
+            return Ok(Released { live, before: None, unchanged: true, waits_for_latest: false });
+        }
+        return Err(Error::refused(format!(
+            "{} is live, and this rollback was decided on when {} was",
+            live.id, order.from
+        ))
+        .hint("somebody else has released meanwhile: look at `cargo xtask status`"));
+    }
     let live = seen.live().map(|record| record.id.clone());
-    let target = match to {
+    let target = match &order.to {
         Some(id) => seen.records.get(id).ok_or_else(|| {
             Error::usage(format!("there is no release {id} on this server"))
                 .hint("`cargo xtask releases` lists them")
@@ -48,6 +72,7 @@ pub fn rollback(
             .hint("without an id, the last good one is taken"));
     }
     let files = cx.observe(ReadReleaseFiles::new(server.layout.release(&target.id)))?;
+    let accept_schema = order.accept_schema;
     let order = Order {
         digest: target.digest.clone(),
         revision: target.revision.clone(),
@@ -60,6 +85,10 @@ pub fn rollback(
     let schema = Schema::of(&seen, target, accept_schema);
     schema.allows(seen.records.all.iter().rev().find_map(|one| one.schema_hash.as_ref()))?;
     carry_out(cx, server, &seen, record, &files, Some(&schema))
+}
+
+fn leads_to(live: &Record, to: &ReleaseId) -> bool {
+    live.id == *to || live.of.as_ref() == Some(to)
 }
 
 /// The database's schema that a release worked with.

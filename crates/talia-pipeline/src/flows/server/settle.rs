@@ -7,7 +7,8 @@ use crate::{
     context::Context,
     error::{ErrorKind, Result},
     server::{Fate, Record},
-    settings::Health,
+    settings::{Health, Strategy},
+    steps::server::RemoveRelease,
 };
 
 use super::{
@@ -45,6 +46,10 @@ pub fn settle_all(cx: &Context, server: &Server) -> Result<()> {
 /// When a step fails; what was served before is still served.
 pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
     mend_push(cx, server)?;
+    for folder in &seen.records.torn {
+        // A kill came before its record, or while it was removed.
+        cx.run(RemoveRelease::new(folder))?;
+    }
     for (folder, reason) in &seen.records.broken {
         // A newer agent's record may only look broken to this one: it stays.
         cx.note(format!("{folder} has no record that can be read: {reason}"));
@@ -121,6 +126,11 @@ fn judge(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
         return Ok(());
     };
     cx.note(format!("{} had been switched to and is not healthy: it is undone", record.id));
+    if server.policy.strategy == Strategy::Recreate {
+        // Both may not run at once.
+        end(cx, server, record.slot)?;
+        seen.ended(record.slot);
+    }
     match give_back(cx, server, &before, seen.runs(&before.id)) {
         Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
         Err(error) => {
@@ -130,8 +140,10 @@ fn judge(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
         Ok(()) => {}
     }
     seen.live_slot = Some(before.slot);
-    end(cx, server, record.slot)?;
-    seen.ended(record.slot);
+    if seen.in_slot(record.slot).next().is_some() {
+        end(cx, server, record.slot)?;
+        seen.ended(record.slot);
+    }
     let reason = format!("its agent ended, and it was not healthy: {reason}");
     seen.recorded(&mark(cx, server, &record, Fate::Undone { reason })?);
     Ok(())
@@ -188,6 +200,9 @@ fn clear_idle(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
                 spare.id
             ));
             switch(cx, server, idle)?;
+            if let Some(sick) = seen.live().cloned() {
+                seen.recorded(&mark(cx, server, &sick, Fate::Undone { reason })?);
+            }
             seen.live_slot = Some(idle);
         }
     }

@@ -1,5 +1,6 @@
 //! What an agent does on its server: one file for each thing.
 
+mod agent;
 mod compose;
 mod compose_text;
 mod container;
@@ -18,6 +19,7 @@ mod site;
 mod switch;
 mod upkeep;
 
+pub use agent::{AgentVersion, SwapAgent, WriteAgent};
 pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
 pub use compose_text::{ComposeText, RemoveScratch, WriteScratch};
 pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};

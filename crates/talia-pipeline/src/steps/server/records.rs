@@ -44,7 +44,7 @@ impl Step for ReadRecords {
     }
 
     fn summary(&self, records: &Records) -> Summary {
-        let broken = match records.broken.len() {
+        let broken = match records.broken.len() + records.torn.len() {
             0 => String::new(),
             count => format!(", {count} without a record"),
         };
@@ -91,7 +91,9 @@ impl WriteRelease {
         private_file(&name(PushedFile::Env), &self.files.env)?;
         private_file(&folder.join(PushedFile::Env.name()), compose_env.as_bytes())?;
         private_file(&folder.join(Record::SLOT_FILE), self.slot_file.as_bytes())?;
-        File::open(&folder)?.sync_all()
+        File::open(&folder)?.sync_all()?;
+        // And its own name, in the folder of all.
+        File::open(self.layout.releases())?.sync_all()
     }
 }
 

@@ -60,6 +60,11 @@ pub(crate) struct Images {
 }
 
 impl Images {
+    /// Where the versions are pushed to.
+    pub(crate) fn repository(&self) -> &str {
+        &self.repository
+    }
+
     /// Builds what all versions stand on, where the engine has not got it yet.
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR"));

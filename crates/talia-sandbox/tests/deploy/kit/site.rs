@@ -117,7 +117,8 @@ impl Site {
     #[track_caller]
     pub(crate) fn rollback(&self, to: Option<ReleaseId>) -> Said {
         let by = "test".parse().unwrap();
-        self.ask(Role::Deploy, &Request::Rollback { to, by, accept_schema: false })
+        let from = self.status().live.unwrap().release;
+        self.ask(Role::Deploy, &Request::Rollback { to, from, by, accept_schema: false })
     }
 
     /// A version that does nothing wrong.
@@ -153,6 +154,15 @@ impl Site {
         );
         self.droplet.script(&script).unwrap();
         assert_eq!(self.live(), None);
+    }
+
+    /// Two versions that do nothing wrong: the first one is live, the other one is not.
+    #[track_caller]
+    pub(crate) fn pair(&self) -> (Version, Version) {
+        let (a, b) = (self.well("a"), self.well("b"));
+        let (a, b) = if self.live().as_ref() == Some(&b.revision) { (b, a) } else { (a, b) };
+        self.have(&a);
+        (a, b)
     }
 
     pub(crate) fn target(&self) -> Target {

@@ -61,6 +61,12 @@ impl Mix {
         self
     }
 
+    /// For so long at most.
+    pub(crate) fn lasting(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Few clients, none of them slow: beside a test that takes long.
     pub(crate) fn light() -> Self {
         let clients =
