@@ -78,7 +78,7 @@ fn refused_requests(live: &str) -> Vec<(String, i32)> {
         ("-oProxyCommand=touch /tmp/pwned", 4),
         ("hello 0.1 --help", 2),
         ("rollback ../../etc by x", 2),
-        ("rollback - by ../../x;id", 2),
+        ("rollback - from none by ../../x;id", 2),
         ("restore ../../etc/passwd", 2),
         ("logs request ../../../etc/shadow", 2),
         ("sudo -n id", 4),
