@@ -9,7 +9,7 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use talia_pipeline::templates::Role;
+use talia_pipeline::{protocol::Request, templates::Role};
 
 use crate::{
     canary::{pieces, watch},
@@ -213,7 +213,8 @@ pub(crate) fn a_secret_is_left_nowhere(yard: &Yard) {
     what_is_planted_is_found(&site, &canaries, &client, &project);
 
     fs::remove_file(&env).unwrap();
-    site.droplet.write(&env_path, &before, 0o600).unwrap();
+    let pushed = site.begin(Role::Admin, &Request::EnvPush, &before).wait();
+    assert_eq!(pushed.exit, Some(0), "{}", pushed.failure());
     site.empty();
 }
 

@@ -142,15 +142,6 @@ impl Site {
         self.is_settled_at(version);
     }
 
-    /// Two versions that do nothing wrong: the first one is live, the other one is not.
-    #[track_caller]
-    pub(crate) fn pair(&self) -> (Version, Version) {
-        let (a, b) = (self.well("a"), self.well("b"));
-        let (a, b) = if self.live().as_ref() == Some(&b.revision) { (b, a) } else { (a, b) };
-        self.have(&a);
-        (a, b)
-    }
-
     /// Has nothing live, as if nothing was ever released: a clone without the commit
     /// that is live may not replace it.
     #[track_caller]
@@ -163,6 +154,15 @@ impl Site {
         );
         self.droplet.script(&script).unwrap();
         assert_eq!(self.live(), None);
+    }
+
+    /// Two versions that do nothing wrong: the first one is live, the other one is not.
+    #[track_caller]
+    pub(crate) fn pair(&self) -> (Version, Version) {
+        let (a, b) = (self.well("a"), self.well("b"));
+        let (a, b) = if self.live().as_ref() == Some(&b.revision) { (b, a) } else { (a, b) };
+        self.have(&a);
+        (a, b)
     }
 
     pub(crate) fn target(&self) -> Target {
