@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Pipeline, Plan, Result, World,
+    digest::Digest,
     flows::{Deploy, Prospect, deploy_backend, look_ahead, publish::Publish},
-    protocol::Role,
+    protocol::{ReleaseId, RevisionId, Role},
     report::console,
     steps::registry::DockerConfig,
 };
 
 use crate::{
-    asking::{Asking, who, yes},
+    asking::{Asking, still_meant, who, yes},
     cli,
     environment::{Target, env},
     session::{plan_code, print_plan},
@@ -62,6 +63,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let asking = Asking::new(matches, &target)?;
     let by = who(&session.world);
     let seen: RefCell<Option<Prospect>> = RefCell::new(None);
+    let confirmed = RefCell::new(None);
     let flow = |cx: &Context| {
         let order = Deploy {
             publish: Publish {
@@ -79,6 +81,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             accept_drift: matches.get_flag("accept-drift"),
         };
         let prospect = look_ahead(cx, &order)?;
+        still_meant(&confirmed.borrow(), &meant(&prospect))?;
         seen.replace(Some(prospect.clone()));
         deploy_backend(cx, &order, &prospect)
     };
@@ -96,6 +99,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             console::print(&told::prospect(&prospect));
             let short = prospect.chosen.revision.short();
             asking.ask(&format!("Release {short} to {name}?"))?;
+            confirmed.replace(Some(meant(&prospect)));
         }
     }
     let began = session.world.elapsed();
@@ -106,6 +110,12 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         console::print(&told::deployed(deployed, name, seconds));
     }
     Ok(finished.exit_code)
+}
+
+/// What a person says yes to: the commit, its image where there is one, what it replaces.
+fn meant(prospect: &Prospect) -> (RevisionId, Option<Digest>, Option<ReleaseId>) {
+    let live = prospect.live().map(|live| live.release.clone());
+    (prospect.chosen.revision.clone(), prospect.there.clone(), live)
 }
 
 /// Prints a plan, and what it begins from; where it would be refused, that alone.

@@ -11,7 +11,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    asking::{Asking, who, yes},
+    asking::{Asking, still_meant, who, yes},
     cli,
     environment::{Target, env},
     session::print_plan,
@@ -60,6 +60,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let asking = Asking::new(matches, &target)?;
     let by = who(&session.world);
     let seen: RefCell<Option<Taken>> = RefCell::new(None);
+    let confirmed = RefCell::new(None);
     let flow = |cx: &Context| {
         let order = Rollback {
             remote: &target.remote,
@@ -68,6 +69,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             accept_schema: matches.get_flag("accept-schema"),
         };
         let live = look_back(cx, &order)?;
+        still_meant(&confirmed.borrow(), &live.release)?;
         seen.replace(Some(live.clone()));
         rollback_backend(cx, &order, &live)
     };
@@ -76,11 +78,13 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     }
     if asking.is_needed() {
         session.pipeline("rollback", matches, false)?.plan(flow)?;
-        if let Some(live) = seen.take() {
+        if let Some(taken) = seen.take() {
+            let live = &taken;
             let to =
                 to.as_ref().map_or("the last good release before it".into(), ToString::to_string);
             let live = format!("{} ({})", live.release, live.revision.short());
             asking.ask(&format!("Go back on {name} from {live} to {to}?"))?;
+            confirmed.replace(Some(taken.release));
         }
     }
     let began = session.world.elapsed();

@@ -201,7 +201,7 @@ mod tests {
                   "drift":[".env is edited"]}},
                 "difference":{{"env_added":["NEW"],"env_removed":["OLD"],"env_changed":["KEY"],
                   "compose_diff":"-a\n+b\u001b[2J\n"}},
-                "steps":null,"text":"","refused":["the disk is full"]}}"#
+                "steps":null,"text":"","refused":[{{"message":"the disk is full","exit_code":3}}]}}"#
         );
         Prospect {
             chosen: Chosen { revision: NEXT.parse().unwrap(), committed_at: String::new() },
