@@ -112,8 +112,8 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
         return put_agents(cx, place, wish);
     }
     cx.group("clear", |cx| clear(cx, there))?;
-    images(cx)?;
     let facts = cx.run(MakeFacts::new(place, wish))?;
+    images(cx, place)?;
     keys(cx, place, &facts)?;
     cx.run(NetworkMade::new(place.network(), place.labels()))?;
     let capabilities = cx.observe(Capabilities)?;
@@ -211,7 +211,7 @@ fn clear(cx: &Context, there: There) -> Result<()> {
     Ok(())
 }
 
-fn images(cx: &Context) -> Result<()> {
+fn images(cx: &Context, place: &Place) -> Result<()> {
     let engine = Engine::system();
     let mut missing = Vec::new();
     for image in Image::ALL {
@@ -229,7 +229,8 @@ fn images(cx: &Context) -> Result<()> {
     cx.group("images", |cx| {
         // The first one makes what the others stand on too.
         for image in missing {
-            cx.run(ImageMade::new(images::RECIPE, image.stage(), image.name()))?;
+            let made = ImageMade::new(images::RECIPE, image.stage(), image.name());
+            cx.run(made.scratch(place.folder()))?;
         }
         Ok(())
     })

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use talia_pipeline::{Action, CommandLine, Stdin, Step};
 
 /// Builds an image from a recipe alone, without any other file.
@@ -23,6 +24,7 @@ pub struct ImageMade {
     recipe: String,
     stage: String,
     image: String,
+    scratch: Option<Utf8PathBuf>,
 }
 
 impl ImageMade {
@@ -32,7 +34,14 @@ impl ImageMade {
         stage: impl Into<String>,
         image: impl Into<String>,
     ) -> Self {
-        Self { recipe: recipe.into(), stage: stage.into(), image: image.into() }
+        Self { recipe: recipe.into(), stage: stage.into(), image: image.into(), scratch: None }
+    }
+
+    /// Where docker may leave its copy of the recipe: it does not take it away again.
+    #[must_use]
+    pub fn scratch(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
+        self.scratch = Some(folder.into());
+        self
     }
 }
 
@@ -55,6 +64,10 @@ impl Step for ImageMade {
             .attempts(2)
             .timeout(Duration::from_secs(900))
             .purpose("make the image, once");
+        let line = match &self.scratch {
+            Some(folder) => line.env("TMPDIR", folder.as_str()),
+            None => line,
+        };
         Action::command(line, |_| Ok(()))
     }
 
@@ -74,7 +87,10 @@ mod tests {
     #[test]
     fn everything() {
         let recipe = "FROM x AS a\nRUN printf '%s\\n' \"$HOME\"\n";
-        check("image_made__everything", &ImageMade::new(recipe, "a", "sandbox-a:1"));
+        check(
+            "image_made__everything",
+            &ImageMade::new(recipe, "a", "sandbox-a:1").scratch("/s t"),
+        );
     }
 
     #[test]

@@ -126,10 +126,12 @@ fn gather(site: &Site, image: &str, folder: &Utf8Path) {
 }
 
 /// An image that gives a secret away by its variables, and in a layer.
-fn telling_image(secret: &str) -> String {
+fn telling_image(secret: &str, scratch: &Utf8Path) -> String {
     let name = format!("talia-canary:{}", unique());
     let mut command = Command::new("docker");
     command.args(["build", "--quiet", "--tag", &name, "-"]).env("DOCKER_BUILDKIT", "1");
+    // docker leaves its copy of the recipe there.
+    command.env("TMPDIR", scratch);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let recipe =
         format!("FROM talia-base:bookworm\nENV TOKEN={secret}\nRUN printenv TOKEN > /planted\n");
@@ -232,7 +234,7 @@ fn what_is_planted_is_found(
     site.droplet.script(&format!("systemd-cat < {state}/planted")).unwrap();
     fs::write(client.join("planted"), &spelt[2]).unwrap();
     fs::write(project.target().join("planted"), &spelt[3]).unwrap();
-    let image = telling_image(token);
+    let image = telling_image(token, &site.sandbox.place().folder());
     let folder = Temp::new();
     gather(site, &image, folder.path());
     said(Command::new("docker").args(["image", "rm", "--", &image]));

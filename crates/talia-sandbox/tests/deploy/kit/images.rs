@@ -121,6 +121,8 @@ impl Images {
         let image = format!("{repository}:{tag}");
         let mut command = Command::new("docker");
         command.args(["build", "--quiet", "--tag", &image, "-"]).env("DOCKER_BUILDKIT", "1");
+        // docker leaves its copy of the recipe there.
+        command.env("TMPDIR", &self.config);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(recipe.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{recipe}");
