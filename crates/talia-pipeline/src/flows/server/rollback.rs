@@ -35,7 +35,7 @@ pub struct BackOrder {
 ///
 /// # Errors
 /// When there is no such release, its image is gone, or the database's schema has
-/// changed since and `accept_schema` is not set; and as [`release`].
+/// changed since and `accept_schema` is not set; and as [`release`](super::release).
 pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Released> {
     let before = look(cx, server)?;
     let was_live = before.live().map(|record| record.id.clone());
