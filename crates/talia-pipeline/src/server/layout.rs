@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     protocol::{EnvironmentName, ReleaseId, Slot},
     settings::Policy,
+    templates,
 };
 
 /// The paths of one environment.
@@ -26,7 +27,7 @@ pub struct Layout {
 
 impl Layout {
     /// Where the agent is; it and every folder above it belong to root.
-    pub const AGENT: &str = "/usr/local/lib/talia/talia-agent";
+    pub const AGENT: &str = templates::AGENT;
 
     /// Where the policies of all environments of a host are.
     pub const POLICIES: &str = "/etc/talia";

@@ -134,7 +134,7 @@ pub fn holder(path: &Utf8Path) -> Result<Option<LockHolder>> {
 /// # Errors
 /// When it cannot be asked.
 pub fn interrupt_holder(path: &Utf8Path, holder: &LockHolder) -> Result<()> {
-    // The number may be another process's by now, unless that one has the file open.
+    // The number may be another process's by now, unless that one holds the lock.
     let target = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
     let Some(target) = target.filter(|_| holds(path, holder.pid)) else { return Ok(()) };
     kill_process(target, Signal::INT).map_err(|error| {
@@ -143,7 +143,7 @@ pub fn interrupt_holder(path: &Utf8Path, holder: &LockHolder) -> Result<()> {
     })
 }
 
-/// Whether this process has the lock's file open.
+/// Whether this process holds the lock.
 pub fn holds(path: &Utf8Path, pid: u32) -> bool {
     holders(path).contains(&pid)
 }

@@ -18,9 +18,10 @@ use crate::{
 
 use super::{
     Server,
+    backup::backup_gate,
     compose_check::refuse_compose,
     look::Seen,
-    preflight::{backup_gate, preflight},
+    preflight::preflight,
     rollback::Schema,
     slot::{end, end_unserved, give_back, mark, start, switch, wait_healthy, with_last_lines},
     upkeep::prune_after,
@@ -48,7 +49,8 @@ struct Change<'a> {
     is_there: bool,
 }
 
-/// Does what a record says. What clients get is as before where it fails.
+/// Does what a record says. What clients get is as before where it fails; where it is
+/// live and cannot be recorded as that, the error is of kind [`ErrorKind::Unknown`].
 pub(super) fn carry_out(
     cx: &Context,
     server: &Server,

@@ -12,8 +12,6 @@ use crate::{
     },
 };
 
-pub(super) use super::backup::backup_gate;
-
 use super::{Server, compose_check::compose_refusal};
 
 /// The least that must be free for an image's layers, and for a release's files.

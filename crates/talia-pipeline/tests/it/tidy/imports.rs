@@ -52,7 +52,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["coverage", "diagnostic", "error"]),
-    ("server", &["digest", "protocol", "settings", "parse", "files", "error"]),
+    ("server", &["digest", "protocol", "settings", "templates", "parse", "files", "error"]),
     ("templates", &[]),
     ("project", &["step", "parse", "files", "settings", "error"]),
     ("event", &["command_line", "diagnostic", "error"]),
