@@ -55,6 +55,7 @@
 //! * [`steps`], [`flows`], [`project`], [`settings`]: what is done with all that;
 //!   [`templates`]: what stands on a server.
 //! * [`parse`], [`coverage`]: what tools write, read into types.
+//! * [`landing`]: a static site as a value, and what makes one the other.
 //! * [`secret`], [`error`], [`exit_code`], [`diagnostic`], [`state`], [`private`],
 //!   [`world`], [`files`], [`digest`], [`pins`]: what the others stand on.
 
@@ -69,6 +70,7 @@ pub mod exit_code;
 pub mod files;
 pub mod flows;
 pub mod hole;
+pub mod landing;
 pub mod parse;
 pub mod pins;
 pub mod pipeline;

@@ -1,0 +1,159 @@
+//! What stands at a place in a tree.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What a file holds, as BLAKE3 has it: 32 bytes, written as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(blake3::hash(bytes).into())
+    }
+
+    /// Of all that is read.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn read(from: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(from)?;
+        Ok(Self(hasher.finalize().into()))
+    }
+
+    /// The first twelve digits, for people.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ContentHash {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::usage(format!("{text:?} is no content hash: 64 of 0-9 and a-f"));
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 64 || !text.bytes().all(is_digit) {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for ContentHash {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<ContentHash> for String {
+    fn from(hash: ContentHash) -> Self {
+        hash.to_string()
+    }
+}
+
+/// What stands at a place in a tree.
+///
+/// Owners and times are not part of it: they are never published. Nor are the source's
+/// permissions, [`Entry::FILE_MODE`] and [`Entry::FOLDER_MODE`] hold for all; what a
+/// server's own file has instead is part of it, so that a plan sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// A folder.
+    Folder {
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A regular file.
+    File {
+        /// How many bytes it has.
+        size: u64,
+        /// What they are.
+        hash: ContentHash,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it names, as it is written.
+        target: String,
+    },
+}
+
+impl Entry {
+    /// The permissions of every published file: `rw-r--r--`.
+    pub const FILE_MODE: u32 = 0o644;
+    /// The permissions of every published folder: `rwxr-xr-x`.
+    pub const FOLDER_MODE: u32 = 0o755;
+
+    /// A folder, as it is published.
+    pub fn folder() -> Self {
+        Self::Folder { mode: Self::FOLDER_MODE }
+    }
+
+    /// A file, as it is published.
+    pub fn file(size: u64, hash: ContentHash) -> Self {
+        Self::File { size, hash, mode: Self::FILE_MODE }
+    }
+
+    /// A link to this.
+    pub fn link(target: impl Into<String>) -> Self {
+        Self::Link { target: target.into() }
+    }
+
+    /// How many bytes a file has; none for anything else.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Folder { .. } | Self::Link { .. } => 0,
+        }
+    }
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Folder { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_written_and_read_back() {
+        // The reference implementation's value for no bytes at all.
+        let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+        assert_eq!(ContentHash::of(b"").to_string(), empty);
+        assert_eq!(empty.parse::<ContentHash>().unwrap(), ContentHash::of(b""));
+        assert_eq!(ContentHash::read(&b"abc"[..]).unwrap(), ContentHash::of(b"abc"));
+        for bad in ["", "af", &empty.to_uppercase(), &format!("{}ä", &empty[..62])] {
+            assert!(bad.parse::<ContentHash>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The landing page as a value: what a tree holds, and what makes one the other.
+//!
+//! Pure: trees come in, plans and text go out.
+
+mod entry;
+mod path;
+mod tree;
+
+pub use entry::{ContentHash, Entry};
+pub use path::TreePath;
+pub use tree::Tree;

@@ -1,0 +1,105 @@
+//! A place in a tree.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    parse::visible,
+};
+
+/// Where something is in a tree: names with `/` between them, none at either end.
+///
+/// Any name that a Unix file system takes, as long as it is UTF-8. It is displayed with
+/// everything escaped that would move a terminal's cursor or hide.
+///
+/// ```
+/// use talia_pipeline::landing::TreePath;
+///
+/// let path: TreePath = "assets/a\nb.css".parse()?;
+/// assert_eq!(path.to_string(), r"assets/a\nb.css");
+/// assert_eq!((path.name(), path.parent()), ("a\nb.css", Some("assets".parse()?)));
+/// assert!("../etc/passwd".parse::<TreePath>().is_err());
+/// # Ok::<(), talia_pipeline::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TreePath(String);
+
+impl TreePath {
+    /// All of it, as the file system has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its last name.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder that it is in; `None` at the top.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('/').map(|(folder, _)| Self(folder.to_owned()))
+    }
+
+    /// Whether it is in this folder, however deep.
+    pub fn is_below(&self, folder: &Self) -> bool {
+        self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl FromStr for TreePath {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for TreePath {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let is_name = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+        if text.split('/').all(is_name) {
+            return Ok(Self(text));
+        }
+        Err(Error::usage(format!("`{}` is no place in a tree", visible(&text))))
+    }
+}
+
+impl From<TreePath> for String {
+    fn from(path: TreePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&visible(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_in_its_tree() {
+        for bad in ["", "/", "/a", "a/", "a//b", ".", "a/./b", "..", "a/../b", "a\0b"] {
+            assert!(bad.parse::<TreePath>().is_err(), "{bad:?}");
+        }
+        for good in ["a", " a ", "-rf", "...", "a/..b", ".well-known/x", "ü/\n", "a -> b"] {
+            assert_eq!(good.parse::<TreePath>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn below_is_by_whole_names() {
+        let path = |text: &str| text.parse::<TreePath>().unwrap();
+        assert!(path("a/b/c").is_below(&path("a")));
+        assert!(!path("ab/c").is_below(&path("a")));
+        assert!(!path("a").is_below(&path("a")));
+    }
+}
