@@ -3,7 +3,9 @@
 //! Pure: trees come in, plans and text go out.
 
 mod changes;
+mod encoded;
 mod entry;
+mod hashed;
 mod path;
 mod strategy;
 mod tree;

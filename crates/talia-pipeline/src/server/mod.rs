@@ -6,6 +6,7 @@
 mod app_logs;
 mod compose_env;
 mod files;
+pub mod landing;
 mod layout;
 mod lock;
 mod policies;

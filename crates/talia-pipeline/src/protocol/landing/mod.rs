@@ -1,7 +1,6 @@
 //! The landing page: what is asked about it, and what is answered.
 
 mod answer;
-mod encoded;
 mod request;
 
 pub use answer::{
