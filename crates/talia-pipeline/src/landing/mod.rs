@@ -7,11 +7,13 @@ mod encoded;
 mod entry;
 mod hashed;
 mod path;
+mod resolve;
 mod strategy;
 mod tree;
 
 pub use changes::TreeChanges;
 pub use entry::{ContentHash, Entry};
 pub use path::TreePath;
+pub use resolve::Leads;
 pub use strategy::LandingStrategy;
 pub use tree::Tree;

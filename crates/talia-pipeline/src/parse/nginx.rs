@@ -20,6 +20,8 @@ pub struct Site {
     pub proxies: Vec<String>,
     /// Whether files are cached open, so that a replaced page would be served on.
     pub caches_open_files: bool,
+    /// Whether links are refused somewhere in it, so that no folder may be one.
+    pub refuses_links: bool,
 }
 
 impl Site {
@@ -58,7 +60,7 @@ pub fn sites(shown: &str) -> Vec<Site> {
     let mut words = words(shown).into_iter();
     let tree = block(&mut words);
     let mut found = Vec::new();
-    collect(&tree, false, &mut found);
+    collect(&tree, Inherited::default(), &mut found);
     found
 }
 
@@ -149,31 +151,48 @@ fn is_fitting(name: &str, rest: &[String], folders: &[&str]) -> bool {
     }
 }
 
-fn collect(tree: &[Directive], caches: bool, found: &mut Vec<Site>) {
-    let caches = caches_open_files(tree).unwrap_or(caches);
-    for directive in tree {
-        if directive.words.first().is_some_and(|name| name == "server")
-            && !directive.block.is_empty()
-        {
-            found.push(site(&directive.block, caches));
-        } else {
-            collect(&directive.block, caches, found);
+/// What holds in a block unless it says otherwise.
+#[derive(Clone, Copy, Default)]
+struct Inherited {
+    caches: bool,
+    refuses_links: bool,
+}
+
+impl Inherited {
+    fn within(self, block: &[Directive]) -> Self {
+        Self {
+            caches: is_on(block, "open_file_cache").unwrap_or(self.caches),
+            refuses_links: is_on(block, "disable_symlinks").unwrap_or(self.refuses_links),
         }
     }
 }
 
-fn caches_open_files(block: &[Directive]) -> Option<bool> {
-    let last =
-        block.iter().rev().find(|it| it.words.first().is_some_and(|w| w == "open_file_cache"))?;
+fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
+    let inherited = inherited.within(tree);
+    for directive in tree {
+        if directive.words.first().is_some_and(|name| name == "server")
+            && !directive.block.is_empty()
+        {
+            found.push(site(&directive.block, inherited));
+        } else {
+            collect(&directive.block, inherited, found);
+        }
+    }
+}
+
+fn is_on(block: &[Directive], name: &str) -> Option<bool> {
+    let last = block.iter().rev().find(|it| it.words.first().is_some_and(|word| word == name))?;
     Some(last.words.get(1).is_some_and(|value| value != "off"))
 }
 
-fn site(block: &[Directive], caches: bool) -> Site {
+fn site(block: &[Directive], inherited: Inherited) -> Site {
+    let Inherited { caches, refuses_links } = inherited.within(block);
     let mut site = Site {
         names: Vec::new(),
         listens: Vec::new(),
         proxies: Vec::new(),
-        caches_open_files: caches_open_files(block).unwrap_or(caches),
+        caches_open_files: caches,
+        refuses_links,
     };
     let mut open: Vec<&Directive> = block.iter().collect();
     while let Some(directive) = open.pop() {
@@ -185,6 +204,9 @@ fn site(block: &[Directive], caches: bool) -> Site {
             "server_name" => site.names.extend(rest.iter().cloned()),
             "listen" => site.listens.push(rest.join(" ")),
             "proxy_pass" => site.proxies.extend(rest.first().cloned()),
+            "disable_symlinks" if rest.first().is_some_and(|value| value != "off") => {
+                site.refuses_links = true;
+            }
             _ => {}
         }
         open.extend(&directive.block);
@@ -312,6 +334,7 @@ http {
         add_header X "a; } b";
         if ($uri ~ "^/\d{4}") { return 404; }
         location = /api/health { proxy_pass http://unix:/var/lib/talia/p/sock/api.sock:/api/health; }
+        location /media/ { disable_symlinks if_not_owner; }
         location /up/ { proxy_pass http://backend${suffix}; }
     }
 }"#;
@@ -321,6 +344,7 @@ http {
         let second = &sites[1];
         assert!(second.has_tls() && !second.caches_open_files);
         assert_eq!(second.names, ["talia.example", "www.talia.example"]);
+        assert!(!sites[0].refuses_links && second.refuses_links);
         assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"), "another too");
         let elsewhere = |socket| second.proxies_elsewhere(socket).collect::<Vec<_>>();
         assert_eq!(elsewhere("/var/lib/talia/p/sock/api.sock"), ["http://backend${suffix}"]);

@@ -6,5 +6,6 @@ mod request;
 pub use answer::{
     LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
     LandingReleased, LandingState, LandingTaken, LandingTransaction, LandingVerified,
+    LandingVersion,
 };
 pub use request::LandingRequest;

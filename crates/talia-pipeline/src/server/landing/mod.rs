@@ -6,6 +6,7 @@
 //! - `/var/lib/talia/<env>/landing/`: records, the transaction, the lock, rsync's
 //!   configuration; root's alone.
 
+mod at_file;
 mod beneath;
 mod files;
 mod folders;
@@ -22,12 +23,13 @@ mod tests;
 mod transaction;
 mod walk;
 
+pub use at_file::{AtFile, look_at};
 pub use beneath::Owner;
-pub use place::LandingPlace;
+pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};
 pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};
 pub use seen::{AtWeb, LandingSeen};
-pub use staging::{Made, Staged, Staging, Trusted};
+pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
 pub use stamps::Stamps;
 pub use switch::{move_found, switch, switch_from_folder, unswitch};
 pub use transaction::Transaction;

@@ -4,6 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::protocol::ReleaseId;
 
+/// In every release, at its top: which one it is.
+pub const VERSION_FILE: &str = ".talia-version.json";
+
 /// The paths of the landing page of one environment; see
 /// [`Layout::landing`](crate::server::Layout::landing).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,11 @@ impl LandingPlace {
     /// The tree that the open transaction shall become.
     pub fn announced(&self) -> Utf8PathBuf {
         self.own.join("transaction.tree.json")
+    }
+
+    /// What was published when the open transaction began.
+    pub fn base(&self) -> Utf8PathBuf {
+        self.own.join("transaction.base.json")
     }
 
     /// rsync's configuration, made anew with every transaction.

@@ -77,7 +77,7 @@ impl LandingSeen {
     /// The release that clients get; `None` where there is none, or a folder made by hand.
     pub fn live(&self) -> Option<&LandingRecord> {
         match &self.web {
-            AtWeb::Release(id) => self.records.get(id),
+            AtWeb::Release(id) => self.records.get(id).filter(|_| self.is_there(id)),
             AtWeb::Folder => {
                 let newest = self.records.all.iter().rev().find(|record| record.was_good());
                 newest.filter(|record| record.strategy == LandingStrategy::InPlace)
@@ -94,7 +94,8 @@ impl LandingSeen {
     /// The folder that clients get files of, where it is one that can be released from.
     pub fn root(&self, place: &LandingPlace) -> Option<Utf8PathBuf> {
         match &self.web {
-            AtWeb::Release(id) => Some(place.release(id)),
+            AtWeb::Release(id) if self.is_there(id) => Some(place.release(id)),
+            AtWeb::Release(_) => None,
             AtWeb::Folder => Some(place.web().to_owned()),
             AtWeb::Nothing | AtWeb::Other(_) => None,
         }
@@ -103,6 +104,11 @@ impl LandingSeen {
     /// Whether this release could be live at once.
     pub fn has_tree(&self, id: &ReleaseId) -> bool {
         self.trees.contains(id)
+    }
+
+    /// A tree that has just been switched from may not stand where it should.
+    fn is_there(&self, id: &ReleaseId) -> bool {
+        self.has_tree(id) || self.has_switched_folder
     }
 }
 

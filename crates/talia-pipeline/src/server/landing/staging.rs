@@ -9,7 +9,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Kind, LandingPlace, Stamp, Stamps, Standing,
+    Kind, LandingPlace, ReleaseTree, Stamp, Stamps, Standing,
     beneath::{Folder, Owner, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     published::{entry as entry_of, read, walked},
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     landing::{ContentHash, Entry, Tree, TreePath},
+    protocol::ReleaseId,
 };
 
 /// With more changed files than this, the whole file system is synced instead of each.
@@ -54,6 +55,20 @@ pub struct Staged {
 /// this.
 pub type Trusted = HashMap<u64, (Stamp, ContentHash)>;
 
+/// What is known of the files of a release.
+///
+/// # Errors
+/// When what the agent knows cannot be read.
+pub fn trusted(place: &LandingPlace, id: &ReleaseId) -> Result<Trusted> {
+    let ReleaseTree { tree, .. } = ReleaseTree::read(place, id)?;
+    let stamps = Stamps::read(&place.stamps(id))?.unwrap_or_default();
+    let known = stamps.iter().filter_map(|(path, stamp)| match (stamp, tree.get(path)) {
+        (Some(stamp), Some(Entry::File { hash, .. })) => Some((stamp.inode(), (*stamp, *hash))),
+        _ => None,
+    });
+    Ok(known.collect())
+}
+
 impl Staging {
     /// The tree in this folder.
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
@@ -77,9 +92,8 @@ impl Staging {
 
     fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
         self.remove_all()?;
-        fs::create_dir(&self.root)?;
+        make_public(&self.root)?;
         let to = Folder::open(&self.root)?;
-        to.permit(Entry::FOLDER_MODE)?;
         let Some(live) = live else { return Ok(Made::default()) };
         let from = Folder::open(live)?;
         let mut made = Made::default();
@@ -252,12 +266,28 @@ impl Staging {
     /// When the file system does not take it.
     pub fn become_release(&self, place: &LandingPlace, to: &Utf8Path) -> Result<()> {
         let rename = || {
-            fs::create_dir_all(place.releases())?;
+            make_public(&place.releases())?;
             fs::rename(&self.root, to)?;
             Folder::open(&place.releases())?.sync()?;
             Folder::open(place.trees())?.sync()
         };
         rename().map_err(|cause| self.cannot(&format!("it cannot become {to}"), cause))
+    }
+}
+
+/// Makes a folder that all may read, and those above it, where they are not there.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn make_public(path: &Utf8Path) -> io::Result<()> {
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        make_public(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        // Whatever the caller's umask has taken away.
+        Ok(()) => Folder::open(path)?.permit(Entry::FOLDER_MODE),
     }
 }
 

@@ -48,6 +48,11 @@ impl Stamps {
         self.0.insert(path, stamp);
     }
 
+    /// Forgets these names.
+    pub fn leave_out(&mut self, is_out: impl Fn(&TreePath) -> bool) {
+        self.0.retain(|path, _| !is_out(path));
+    }
+
     /// Says that nothing is known of it.
     pub(super) fn unset(&mut self, path: &TreePath) {
         if let Some(stamp) = self.0.get_mut(path) {

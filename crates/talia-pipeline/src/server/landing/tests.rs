@@ -386,7 +386,9 @@ fn a_transaction_is_read_back_with_what_was_announced() {
         group: 1002,
         is_open: false,
     };
-    transaction.write(&place, Some(&tree)).unwrap();
+    Transaction::announce(&place, &Tree::default(), &tree).unwrap();
+    transaction.write(&place).unwrap();
+    assert_eq!(Transaction::base(&place).unwrap(), Tree::default());
     assert_eq!(Transaction::read(&place).unwrap().as_ref(), Some(&transaction));
     assert_eq!(transaction.announced(&place).unwrap(), tree);
     let told = transaction.told(&place, 4000).unwrap();

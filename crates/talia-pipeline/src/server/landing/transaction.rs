@@ -48,15 +48,30 @@ impl Transaction {
         files::read(&place.transaction())
     }
 
-    /// Writes it, with the tree that it shall become where that is not written yet.
+    /// Writes it.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn write(&self, place: &LandingPlace, announced: Option<&Tree>) -> Result<()> {
-        if let Some(tree) = announced {
-            files::write(&place.announced(), tree)?;
-        }
+    pub fn write(&self, place: &LandingPlace) -> Result<()> {
         files::write(&place.transaction(), self)
+    }
+
+    /// Writes what is published, and what it shall become.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn announce(place: &LandingPlace, base: &Tree, announced: &Tree) -> Result<()> {
+        files::write(&place.base(), base)?;
+        files::write(&place.announced(), announced)
+    }
+
+    /// What was published when it began.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn base(place: &LandingPlace) -> Result<Tree> {
+        let path = place.base();
+        files::read(&path)?.ok_or_else(|| Error::step(format!("there is no {path}")))
     }
 
     /// Writes what rsync is told: it may change this folder, but for what is hidden.
@@ -98,8 +113,8 @@ impl Transaction {
     /// # Errors
     /// When the file system does not let it go.
     pub fn forget(place: &LandingPlace) -> Result<()> {
-        // Without the transaction's own file the other one is nobody's.
-        [place.transaction(), place.announced()]
+        // Without the transaction's own file the others are nobody's.
+        [place.transaction(), place.announced(), place.base()]
             .iter()
             .try_for_each(|path| remove_if_there(path))
             .map_err(|cause| Error::step("the transaction cannot be forgotten").caused_by(cause))

@@ -10,6 +10,7 @@ mod engine;
 mod files;
 mod health;
 mod image;
+pub mod landing;
 mod logs;
 mod neighbours;
 mod nginx;
@@ -31,7 +32,7 @@ pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waite
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
-pub use nginx::{NginxReload, NginxSites, NginxTest};
+pub use nginx::{NginxReload, NginxSignalReload, NginxSites, NginxTest};
 pub use pause::Pause;
 pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
 pub use site::{EndSite, RestoreSite, TrySite};

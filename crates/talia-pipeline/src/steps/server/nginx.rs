@@ -98,6 +98,30 @@ impl Step for NginxReload {
     fn assume(&self) {}
 }
 
+/// `nginx -s reload`: the same, where no systemd does it.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct NginxSignalReload;
+
+impl Step for NginxSignalReload {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "tell nginx to reload".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = CommandLine::new("nginx")
+            .args(["-s", "reload"])
+            .timeout(Duration::from_secs(60))
+            .purpose("Nginx's new configuration");
+        Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +140,10 @@ mod tests {
     #[test]
     fn nginx_reload_minimal() {
         check("nginx_reload__minimal", &NginxReload);
+    }
+
+    #[test]
+    fn nginx_signal_reload_minimal() {
+        check("nginx_signal_reload__minimal", &NginxSignalReload);
     }
 }
