@@ -294,7 +294,7 @@ impl Step for ReadLandingFile {
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     fn well_known() -> Vec<TreePath> {

@@ -9,7 +9,7 @@ mod rsync;
 mod staging;
 mod switch;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod transaction;
 
 pub use fetch::{Fetch, FetchServed, Served};

@@ -111,12 +111,17 @@ impl Step for KeepNginx {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::{step::Answer, steps::testing::check};
 
     #[test]
     fn nginx_configuration_minimal() {
         check("nginx_configuration__minimal", &NginxConfiguration::new(place().nginx()));
+    }
+
+    #[test]
+    fn nginx_configuration_hostile() {
+        check("nginx_configuration__hostile", &NginxConfiguration::new("/a b/$(id)"));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Step for PrepareLanding {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     #[test]

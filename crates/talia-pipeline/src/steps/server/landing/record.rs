@@ -177,7 +177,7 @@ impl Step for StampLanding {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     #[test]

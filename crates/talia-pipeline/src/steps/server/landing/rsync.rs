@@ -148,7 +148,7 @@ impl Step for EndRsync {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::{step::Answer, steps::testing::check};
 
     fn holder() -> LockHolder {

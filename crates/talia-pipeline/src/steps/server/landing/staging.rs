@@ -351,7 +351,7 @@ impl Step for BecomeRelease {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     fn own() -> Vec<TreePath> {

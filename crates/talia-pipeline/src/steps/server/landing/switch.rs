@@ -108,7 +108,7 @@ impl Step for UnswitchLanding {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     #[test]

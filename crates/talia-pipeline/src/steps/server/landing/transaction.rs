@@ -117,7 +117,7 @@ impl Step for ForgetTransaction {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::*, *};
+    use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
     #[test]
