@@ -86,6 +86,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         user: order.owner.user,
         group: order.owner.group,
         is_open: false,
+        is_checked: false,
     };
     let opened = open_for(cx, server, &place, &seen, &transaction, published, announced);
     if let Err(error) = opened {
