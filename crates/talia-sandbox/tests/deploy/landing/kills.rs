@@ -40,15 +40,15 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
         assert!(steps.len() >= 6, "{verb}");
     }
     let crawler = Crawler::start(site.target());
-    // What only looks is no boundary: more are tried than there are, and the last ends.
+    let faults = format!("/etc/talia/{}.faults", site.environment);
     let killed = |n: usize, ask: &dyn Fn() -> Said| {
-        site.faults(&if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") });
+        let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
+        page.script(&format!("echo '{fault}' > {faults}"));
         let said = ask();
-        site.no_faults();
-        assert!(matches!(said.exit, Some(0 | 137)), "{n}: {said:#?}");
+        page.script(&format!("rm {faults}"));
+        assert_eq!(said.exit, Some(137), "{n}: {said:#?}");
         let so_far = crawler.so_far();
         assert_eq!(so_far.failures, [""; 0], "readers have noticed, at {n}; {said:#?}");
-        said.exit == Some(137)
     };
     let back_to_one = |page: &Page<'_>| {
         let back: LandingReleased = page.rollback(None).answer();
@@ -61,14 +61,10 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
     for n in 0..=begin.len() {
         page.version("two");
         let (request, changes) = page.order(&index, "test");
-        let was_killed = killed(n, &|| page.begin(request.clone(), &changes).wait());
+        killed(n, &|| page.begin(request.clone(), &changes).wait());
         // The same client again.
         let said = page.begin(request, &changes).wait();
         assert_eq!(said.exit, Some(0), "begin, killed after {n}: {said:#?}");
-        if !was_killed {
-            println!("    begin has {n} boundaries");
-            break;
-        }
     }
     let aborted =
         page.ask(LandingRequest::Abort(site.status().landing.unwrap().transaction.unwrap().id));
@@ -78,7 +74,7 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
         page.version("two");
         let id = page.opened();
         page.pushed();
-        let was_killed = killed(n, &|| page.commit(&id));
+        killed(n, &|| page.commit(&id));
         let again = page.commit(&id);
         match again.exit {
             Some(0) => assert_eq!(again.answer::<LandingReleased>().live.release, id),
@@ -90,10 +86,6 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
         }
         page.is_settled_at("two");
         back_to_one(&page);
-        if !was_killed {
-            println!("    commit has {n} boundaries");
-            break;
-        }
     }
 
     page.version("two");
@@ -103,17 +95,49 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
     for n in 0..=rollback.len() {
         let rollback =
             LandingRequest::Rollback { to: None, from: two.clone(), by: "test".parse().unwrap() };
-        let was_killed = killed(n, &|| page.ask(rollback.clone()));
+        killed(n, &|| page.ask(rollback.clone()));
         let again: LandingReleased = page.ask(rollback).answer();
         page.version("one");
         assert_eq!(again.live.tree, page.tree().hash(), "rollback, killed after {n}");
         page.is_settled_at("one");
-        if !was_killed {
-            println!("    rollback has {n} boundaries");
-            break;
-        }
         let forth: LandingReleased = page.rollback(Some(two.clone())).answer();
         assert_eq!(forth.live.release, two);
     }
     crawler.missed_nothing();
+}
+
+/// The first release puts a link in the place of a folder that somebody has made: whatever
+/// it is killed at, one of both is served, and the folder is kept in the end.
+pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    page.version("one");
+    for fault in [
+        "die after \"take the tree back\"",
+        "die before \"switch to\"",
+        "die after \"switch to\"",
+        "die after \"keep the folder\"",
+        "die after \"fetch from\"",
+    ] {
+        page.by_hand("echo by hand > index.html; chown www-data index.html");
+        let id = page.opened();
+        page.pushed();
+        site.faults(fault);
+        assert_eq!(page.commit(&id).exit, Some(137), "{fault}");
+        site.no_faults();
+        let (status, text) = page.served("/");
+        println!("    {fault}: {status} {}", text.lines().last().unwrap_or_default());
+        assert!(status == 200 && (text.contains("by hand") || text.contains("<p>one</p>")));
+        let again = page.commit(&id);
+        if again.exit != Some(0) {
+            again.failed(4, &["was undone"]);
+            assert_eq!(page.served("/"), (200, "by hand\n".into()));
+            page.released();
+        }
+        page.is_settled_at("one");
+        let back: LandingReleased = page.rollback(None).answer();
+        assert_eq!((back.live.revision, page.served("/").1.as_str()), (None, "by hand\n"));
+        let count = page.script(&format!("ls {}/releases | wc -l", page.trees()));
+        assert_eq!(count, "2", "{fault}");
+    }
 }

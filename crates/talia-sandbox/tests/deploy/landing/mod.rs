@@ -16,7 +16,10 @@ pub(crate) use failures::{
 pub(crate) use gate::{
     what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
 };
-pub(crate) use kills::an_agent_that_is_killed_at_any_step_of_a_landing_release;
+pub(crate) use kills::{
+    a_first_landing_release_that_is_killed_keeps_the_folder,
+    an_agent_that_is_killed_at_any_step_of_a_landing_release,
+};
 pub(crate) use releases::{
     a_folder_made_by_hand_becomes_the_first_release, a_release_in_place,
     changes_are_released_and_rolled_back,

@@ -106,7 +106,11 @@ pub(crate) fn changes_are_released_and_rolled_back(yard: &Yard) {
 
     // A renamed file, and every kind in the place of another.
     page.write(&[
-        ("index.html", "<!doctype html><link href=\"/x\"><p>three</p>\n"),
+        (
+            "index.html",
+            &format!("<!doctype html><link href=\"/{}\"><p>three</p>\n", asset("three")),
+        ),
+        (&asset("three"), "three"),
         ("x", "three"),
         ("about us", "a file now"),
         ("latest/a folder now.html", "f"),
