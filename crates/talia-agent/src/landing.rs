@@ -10,7 +10,7 @@ use talia_pipeline::{
     protocol::{Cancelled, LandingRequest, LockHolder, ReleaseId, Who},
     report::console,
     server::{
-        Lock, end_holders, holder, interrupt_holder,
+        Fate, Lock, end_holders, holder, interrupt_holder,
         landing::{LandingPlace, LandingSeen, Transaction},
     },
 };
@@ -133,8 +133,9 @@ impl Ask<'_> {
     pub(crate) fn cancel_landing(&self, by: Option<&Who>) -> Result<Option<ExitCode>> {
         let place = self.place();
         let is_meant = |who: &Who| by.is_none_or(|by| by == who);
-        let live = || -> Result<Option<ReleaseId>> {
-            Ok(LandingSeen::look(&place)?.live().map(|live| live.id.clone()))
+        let live = || -> Result<Option<(ReleaseId, Fate)>> {
+            let seen = LandingSeen::look(&place)?;
+            Ok(seen.live().map(|live| (live.id.clone(), live.fate.clone())))
         };
         if let Some(running) = holder(&place.lock())?.filter(|running| is_meant(&running.by)) {
             let before = live()?;
@@ -144,9 +145,15 @@ impl Ask<'_> {
                 return Err(Error::step("it was asked to end, and still works")
                     .hint("look at `cargo xtask status`; `cargo xtask unlock` ends it at once"));
             }
-            let now = live()?;
-            return Ok(Some(match now.filter(|now| Some(now) != before.as_ref()) {
-                Some(now) => self.tell(&Cancelled::Live(now)),
+            // What was switched to, and not said to be live yet, may have been taken back.
+            let was_unsaid = matches!(before, Some((_, Fate::Begun)));
+            let is_new = |(id, fate): &(ReleaseId, Fate)| match &before {
+                Some((old, _)) if old != id => !was_unsaid,
+                Some((_, old)) => old != fate,
+                None => true,
+            };
+            return Ok(Some(match live()?.filter(is_new) {
+                Some((id, _)) => self.tell(&Cancelled::Live(id)),
                 None => self.tell(&Cancelled::Undone),
             }));
         }

@@ -80,6 +80,7 @@ const TESTS: &[harness::Test] = tests![
     landing::nginx_that_refuses_its_configuration_stops_a_release,
     landing::an_agent_that_is_killed_at_any_step_of_a_landing_release,
     landing::a_first_landing_release_that_is_killed_keeps_the_folder,
+    landing::a_cancelled_landing_release_is_undone,
     landing::a_disk_that_is_full_costs_nothing,
     landing::a_release_in_place,
 ];

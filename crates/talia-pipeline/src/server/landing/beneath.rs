@@ -182,6 +182,33 @@ impl Folder {
     }
 }
 
+/// The folders that places are in, one after the other: places of one folder ask once.
+#[derive(Debug)]
+pub(super) struct Parents {
+    root: Folder,
+    last: Option<(TreePath, Folder)>,
+}
+
+impl Parents {
+    /// Those below this folder.
+    pub(super) fn below(root: Folder) -> Self {
+        Self { root, last: None }
+    }
+
+    /// The folder that this place is in.
+    pub(super) fn of(&mut self, path: &TreePath) -> io::Result<&Folder> {
+        let Some(above) = path.parent() else { return Ok(&self.root) };
+        let (known, folder) = match self.last.take() {
+            Some((known, folder)) if known == above => (known, folder),
+            _ => {
+                let folder = self.root.parent_of(path)?;
+                (above, folder)
+            }
+        };
+        Ok(&self.last.insert((known, folder)).1)
+    }
+}
+
 /// Two names change places, in one step.
 pub(super) fn exchange(one: &Utf8Path, other: &Utf8Path) -> io::Result<()> {
     let flags = fs::RenameFlags::EXCHANGE;

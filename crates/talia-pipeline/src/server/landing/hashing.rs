@@ -8,7 +8,7 @@ use std::{
 
 use camino::Utf8Path;
 
-use super::beneath::Folder;
+use super::beneath::{Folder, Parents};
 use crate::landing::{ContentHash, TreePath};
 
 /// A server has other things to do as well.
@@ -22,12 +22,12 @@ pub(super) fn hash_files(root: &Utf8Path, paths: &[&TreePath]) -> io::Result<Vec
     let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS);
     let next = AtomicUsize::new(0);
     let read = || {
-        let folder = Folder::open(root)?;
+        let mut parents = Parents::below(Folder::open(root)?);
         let mut hashes = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = paths.get(at) else { break };
-            hashes.push((at, hash(&folder, path)?));
+            hashes.push((at, hash(&mut parents, path)?));
         }
         io::Result::Ok(hashes)
     };
@@ -44,7 +44,7 @@ pub(super) fn hash_files(root: &Utf8Path, paths: &[&TreePath]) -> io::Result<Vec
     Ok(all.into_iter().map(|(_, hash)| hash).collect())
 }
 
-fn hash(folder: &Folder, path: &TreePath) -> io::Result<ContentHash> {
-    let read = || ContentHash::read(folder.parent_of(path)?.read(path.name())?);
+fn hash(parents: &mut Parents, path: &TreePath) -> io::Result<ContentHash> {
+    let mut read = || ContentHash::read(parents.of(path)?.read(path.name())?);
     read().map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
 }

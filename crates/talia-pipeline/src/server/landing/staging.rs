@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     Kind, LandingPlace, ReleaseTree, Stamp, Stamps, Standing,
-    beneath::{Folder, Owner, Type, type_of},
+    beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     published::{entry as entry_of, read, walked},
 };
@@ -93,17 +93,17 @@ impl Staging {
     fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
         self.remove_all()?;
         make_public(&self.root)?;
-        let to = Folder::open(&self.root)?;
         let Some(live) = live else { return Ok(Made::default()) };
-        let from = Folder::open(live)?;
+        let mut to = Parents::below(Folder::open(&self.root)?);
+        let mut from = Parents::below(Folder::open(live)?);
         let mut made = Made::default();
         for (path, entry) in base.iter() {
-            let (to, name) = (to.parent_of(path)?, path.name());
+            let (to, name) = (to.of(path)?, path.name());
             match entry {
                 Entry::Folder { .. } => to.make(name)?,
                 Entry::Link { target } => to.symlink(target, name)?,
                 Entry::File { .. } => {
-                    if give_file(&from.parent_of(path)?, &to, name)? {
+                    if give_file(from.of(path)?, to, name)? {
                         made.linked += 1;
                     } else {
                         made.copied += 1;

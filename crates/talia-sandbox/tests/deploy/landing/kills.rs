@@ -1,9 +1,14 @@
 //! An agent that is killed: what comes next converges from what is left.
 
-use talia_pipeline::protocol::{LandingReleased, LandingRequest, ReleaseId};
+use std::time::Duration;
+
+use talia_pipeline::{
+    protocol::{Cancelled, LandingReleased, LandingRequest, ReleaseId, Request},
+    templates::Role,
+};
 
 use super::{crawler::Crawler, page::Page};
-use crate::kit::{Said, Yard};
+use crate::kit::{Said, Yard, until};
 
 /// The steps of the last run, as the journal tells them.
 fn last_steps(page: &Page<'_>) -> Vec<String> {
@@ -128,6 +133,12 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
         let (status, text) = page.served("/");
         println!("    {fault}: {status} {}", text.lines().last().unwrap_or_default());
         assert!(status == 200 && (text.contains("by hand") || text.contains("<p>one</p>")));
+        if fault.contains("fetch") {
+            // As a server does by itself when it starts.
+            let boot = page.request(Role::Admin, &Request::Boot);
+            assert_eq!(boot.exit, Some(0), "{boot:#?}");
+            page.is_settled_at("one");
+        }
         let again = page.commit(&id);
         if again.exit != Some(0) {
             again.failed(4, &["was undone"]);
@@ -139,5 +150,52 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
         assert_eq!((back.live.revision, page.served("/").1.as_str()), (None, "by hand\n"));
         let count = page.script(&format!("ls {}/releases | wc -l", page.trees()));
         assert_eq!(count, "2", "{fault}");
+    }
+}
+
+/// A release that is cancelled before it has switched is taken back, and one that was
+/// switched to stays.
+pub(crate) fn a_cancelled_landing_release_is_undone(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    for (fault, is_live) in
+        [("stop before \"keep the tree\"", false), ("stop after \"switch to\"", true)]
+    {
+        page.have("one");
+        page.version("two");
+        let id = page.opened();
+        page.pushed();
+        site.faults(fault);
+        let committing = page.begin(LandingRequest::Commit(id.clone()), &[]);
+        let stopped = ["pgrep", "--runstates", "T", "--exact", "talia-agent"];
+        until("the agent has stopped itself", Duration::from_secs(20), || {
+            site.droplet.exec(stopped).unwrap().exit == 0
+        });
+        site.no_faults();
+        let held = site.status().landing.unwrap();
+        assert_eq!(held.lock.unwrap().doing, "landing commit");
+        // Nobody else gets in meanwhile.
+        page.open().failed(4, &["landing commit"]);
+        let request = Request::Cancel(Some("test".parse().unwrap()));
+        let cancelling = page.begin_request(Role::Deploy, &request);
+        // It is told to end by the time it goes on.
+        until("the agent is asked to end", Duration::from_secs(20), || {
+            page.script(
+                "grep --no-filename ShdPnd /proc/$(pgrep --oldest --exact talia-agent)/status",
+            )
+            .contains('2')
+        });
+        site.droplet.kill("talia-agent", "CONT").unwrap();
+        let cancelled: Cancelled = cancelling.wait().answer();
+        let committed = committing.wait();
+        if is_live {
+            assert_eq!(cancelled, Cancelled::Live(id));
+            assert_eq!(committed.exit, Some(0));
+            page.is_settled_at("two");
+        } else {
+            assert_eq!((cancelled, committed.exit), (Cancelled::Undone, Some(130)));
+            page.version("one");
+            page.is_settled_at("one");
+        }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use gate::{
     what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
 };
 pub(crate) use kills::{
-    a_first_landing_release_that_is_killed_keeps_the_folder,
+    a_cancelled_landing_release_is_undone, a_first_landing_release_that_is_killed_keeps_the_folder,
     an_agent_that_is_killed_at_any_step_of_a_landing_release,
 };
 pub(crate) use releases::{

@@ -89,9 +89,13 @@ impl<'a> Page<'a> {
     /// Any other request.
     #[track_caller]
     pub(crate) fn request(&self, role: Role, request: &Request) -> Said {
+        self.begin_request(role, request).wait()
+    }
+
+    pub(crate) fn begin_request(&self, role: Role, request: &Request) -> Asking {
         let mut ssh = self.ssh(role);
         ssh.arg(request.to_string());
-        Asking::start(ssh, &[]).wait()
+        Asking::start(ssh, &[])
     }
 
     /// Makes the source anew: these files alone, and links where a text begins with `->`.

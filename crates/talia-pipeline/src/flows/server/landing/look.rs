@@ -33,7 +33,11 @@ pub fn index(cx: &Context, server: &Server, own: Option<ContentHash>) -> Result<
     let place = server.layout.landing();
     let seen = cx.observe(ReadLanding::new(&place))?;
     let transaction = open(cx, server, &place, &seen)?;
-    let published = published(cx, server, &place, &seen)?;
+    // For the plan of a question nobody has to look twice.
+    let published = match ask_published(server, &place, &seen) {
+        Some(ask) => cx.run(ask)?,
+        None => Published::default(),
+    };
     let hash = hash(&seen, &published);
     let unfinished = seen.records.unfinished().next().map(|record| record.id.clone());
     let is_done = own == Some(hash) && unfinished.is_none();
@@ -69,9 +73,19 @@ pub(super) fn published(
     place: &LandingPlace,
     seen: &LandingSeen,
 ) -> Result<Published> {
-    let Some(root) = seen.root(place) else { return Ok(Published::default()) };
+    match ask_published(server, place, seen) {
+        Some(ask) => cx.observe(ask),
+        None => Ok(Published::default()),
+    }
+}
+
+fn ask_published(
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+) -> Option<ReadPublished> {
     let protected = &server.policy.landing.protected;
-    cx.observe(ReadPublished::new(place, root, seen.live(), protected))
+    Some(ReadPublished::new(place, seen.root(place)?, seen.live(), protected))
 }
 
 /// The hash of what is published.
