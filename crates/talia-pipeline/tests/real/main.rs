@@ -20,6 +20,7 @@ mod reference;
 mod registry;
 mod remote;
 mod restore;
+mod rsync;
 mod ruff;
 mod server_backup;
 mod ssh;
