@@ -2,6 +2,7 @@
 
 mod ask;
 mod heard;
+mod landing;
 mod requests;
 #[cfg(test)]
 mod tests;

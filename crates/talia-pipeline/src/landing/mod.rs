@@ -2,10 +2,14 @@
 //!
 //! Pure: trees come in, plans and text go out.
 
+mod changes;
 mod entry;
 mod path;
+mod strategy;
 mod tree;
 
+pub use changes::TreeChanges;
 pub use entry::{ContentHash, Entry};
 pub use path::TreePath;
+pub use strategy::LandingStrategy;
 pub use tree::Tree;

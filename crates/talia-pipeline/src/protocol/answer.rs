@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{digest::Digest, hole};
 
 use super::{
+    landing::LandingState,
     request::Role,
     slot::Slot,
     version::Version,
@@ -140,6 +141,9 @@ pub struct ServerState {
     /// Free disk where images and backups go, in bytes.
     #[serde(default)]
     pub free_bytes: u64,
+    /// The landing page; `None` where the agent tells nothing of it.
+    #[serde(default)]
+    pub landing: Option<LandingState>,
 }
 
 /// How the server's files differ from those that the live release runs with.

@@ -8,14 +8,21 @@
 //! it, so that a key for staging cannot speak of production.
 
 mod answer;
+mod landing;
 mod request;
 mod slot;
 mod version;
 mod word;
+mod words;
 
 pub use answer::{
     BackupState, Cancelled, Difference, Drilled, Hello, LockHolder, Outlook, Refusal, Released,
     RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
+};
+pub use landing::{
+    LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
+    LandingReleased, LandingRequest, LandingState, LandingTaken, LandingTransaction,
+    LandingVerified,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;

@@ -8,8 +8,10 @@ use crate::{
 };
 
 use super::{
+    landing::LandingRequest,
     version::Version,
     word::{ReleaseId, RequestId, RevisionId, Since, Who},
+    words::Words,
 };
 
 /// The longest request, in bytes. What is larger comes on standard input.
@@ -117,6 +119,11 @@ pub enum Request {
     /// `cancel [by WHO]`: end the release that is running, unless it has switched; with
     /// a name, only one that this one has asked for.
     Cancel(Option<Who>),
+    /// `landing …`: about the landing page.
+    Landing(LandingRequest),
+    /// `rsync --server --daemon .`, as rsync itself asks for a daemon over ssh: the server's
+    /// side of the transfer of the landing page's one open transaction.
+    Rsync,
     /// `latest moved ID`: the registry's `latest` names this release, the lock may go.
     LatestMoved(ReleaseId),
     /// `compose push`: a new compose file, on standard input.
@@ -156,6 +163,8 @@ impl Request {
             | Self::Rollback { .. }
             | Self::Backup
             | Self::Cancel(_)
+            | Self::Landing(_)
+            | Self::Rsync
             | Self::LatestMoved(_) => Role::Deploy,
             Self::AgentInstall
             | Self::ComposePush
@@ -173,10 +182,13 @@ impl Request {
 
     /// Whether nothing on the server changes by it, not even the journal.
     pub fn is_read_only(&self) -> bool {
-        matches!(
-            self,
-            Self::Hello(_) | Self::Status | Self::Releases | Self::Logs(_) | Self::Plan { .. }
-        )
+        match self {
+            Self::Landing(request) => request.is_read_only(),
+            Self::Hello(_) | Self::Status | Self::Releases | Self::Logs(_) | Self::Plan { .. } => {
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether this role may ask it.
@@ -201,54 +213,6 @@ fn backup_id(text: &str) -> Result<String> {
     holds.then(|| text.to_owned()).ok_or_else(|| Error::usage("expected a backup's id"))
 }
 
-/// The words of one line.
-struct Words<'a> {
-    line: &'a str,
-    rest: Vec<&'a str>,
-}
-
-impl<'a> Words<'a> {
-    fn next(&mut self, what: &str) -> Result<&'a str> {
-        if self.rest.is_empty() {
-            return Err(Error::usage(format!("the request ends where {what} is expected")));
-        }
-        Ok(self.rest.remove(0))
-    }
-
-    fn parse<T: FromStr<Err = Error>>(&mut self, what: &str) -> Result<T> {
-        self.next(what)?.parse()
-    }
-
-    /// A word, or `-`/`none` where there is none.
-    fn maybe<T: FromStr<Err = Error>>(&mut self, none: &str, what: &str) -> Result<Option<T>> {
-        let word = self.next(what)?;
-        if word == none { Ok(None) } else { word.parse().map(Some) }
-    }
-
-    fn keyword(&mut self, keyword: &str) -> Result<()> {
-        if self.next(&format!("`{keyword}`"))? == keyword {
-            return Ok(());
-        }
-        Err(Error::usage(format!("expected `{keyword}`")))
-    }
-
-    /// Whether this keyword comes next; it is taken then.
-    fn flag(&mut self, keyword: &str) -> bool {
-        let is_next = self.rest.first() == Some(&keyword);
-        if is_next {
-            self.rest.remove(0);
-        }
-        is_next
-    }
-
-    fn end<T>(self, request: T) -> Result<T> {
-        if self.rest.is_empty() {
-            return Ok(request);
-        }
-        Err(Error::usage(format!("the request goes on after its end: {} bytes", self.line.len())))
-    }
-}
-
 impl FromStr for Request {
     type Err = Error;
 
@@ -264,7 +228,7 @@ impl FromStr for Request {
         if line.split(' ').any(str::is_empty) {
             return Err(Error::usage("a request's words stand one blank apart"));
         }
-        let mut words = Words { line, rest: line.split(' ').collect() };
+        let mut words = Words::new(line);
         let verb = words.next("a verb")?;
         let request = match verb {
             "hello" => Self::Hello(words.parse("a version")?),
@@ -300,6 +264,11 @@ impl FromStr for Request {
             }
             "backup" => Self::Backup,
             "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
+            "landing" => Self::Landing(LandingRequest::parse(&mut words)?),
+            "rsync" => {
+                ["--server", "--daemon", "."].iter().try_for_each(|word| words.keyword(word))?;
+                Self::Rsync
+            }
             "latest" => {
                 words.keyword("moved")?;
                 Self::LatestMoved(words.parse("a release's id")?)
@@ -320,7 +289,7 @@ impl FromStr for Request {
                 let id = backup_id(words.next("a backup's id")?)?;
                 if words.flag("plan") { Self::RestorePlan(id) } else { Self::Restore(id) }
             }
-            "drill" if words.rest.is_empty() => Self::Drill(None),
+            "drill" if words.is_empty() => Self::Drill(None),
             "drill" => Self::Drill(Some(backup_id(words.next("a backup's id")?)?)),
             "unlock" => Self::Unlock,
             "maintenance" => match words.next("`on` or `off`")? {
@@ -374,6 +343,8 @@ impl fmt::Display for Request {
             Self::Backup => f.write_str("backup"),
             Self::Cancel(None) => f.write_str("cancel"),
             Self::Cancel(Some(by)) => write!(f, "cancel by {by}"),
+            Self::Landing(request) => write!(f, "{request}"),
+            Self::Rsync => f.write_str("rsync --server --daemon ."),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
             Self::AgentInstall => f.write_str("agent install"),
             Self::ComposePush => f.write_str("compose push"),
@@ -404,6 +375,7 @@ mod tests {
     fn lines() -> Vec<String> {
         let digest = format!("sha256:{SHA}{}", &SHA[..24]);
         let id = "20261124T081500Z-0123456789ab";
+        let tree = format!("{SHA}{}", &SHA[..24]);
         [
             "hello 0.1".to_owned(),
             "status".to_owned(),
@@ -420,6 +392,17 @@ mod tests {
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
             format!("latest moved {id}"),
+            "landing index -".to_owned(),
+            format!("landing index {tree}"),
+            format!("landing begin {tree} {SHA} after none by ana@laptop"),
+            format!("landing begin {tree} {SHA}-dirty after {id} by github/talia/42 accept-drift"),
+            format!("landing commit {id}"),
+            format!("landing abort {id}"),
+            format!("landing rollback - from {id} by ana"),
+            format!("landing rollback {id} from {id} by ana"),
+            "landing releases".to_owned(),
+            "landing read a%20b/%C3%BC.html".to_owned(),
+            "rsync --server --daemon .".to_owned(),
             "agent install".to_owned(),
             "compose push".to_owned(),
             "env push".to_owned(),
@@ -503,7 +486,19 @@ mod tests {
             "STATUS",
             "sh",
             "/bin/sh -c id",
-            "rsync --server --daemon .",
+            "rsync --server --daemon",
+            "rsync --server --daemon . /",
+            "rsync --server --daemon ./",
+            "rsync --daemon --server .",
+            "rsync --server --daemon --config=/tmp/x .",
+            "rsync --server -logDtpre.iLsfxCIvu . /var/www/talia-landing/",
+            "rsync --server --sender -vlogDtpre.iLsfxCIvu . /etc/",
+            "landing",
+            "landing commit",
+            "landing read ../../etc/shadow",
+            "landing read %2E%2E/%2E%2E/etc/shadow",
+            "landing read /etc/shadow",
+            "landing index HEAD",
             "scp -t /etc",
             "internal-sftp",
             "logs since 1h --follow",
@@ -538,7 +533,7 @@ mod tests {
         ] {
             assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
         }
-        for verb in ["status", "backup", "cancel", "logs"] {
+        for verb in ["status", "backup", "cancel", "logs", "landing index -"] {
             assert!(asked(verb).is_ok(), "{verb}");
         }
     }

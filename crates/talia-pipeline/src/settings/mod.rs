@@ -35,6 +35,7 @@ mod file;
 mod findings;
 mod grammar;
 mod image_name;
+mod landing;
 mod model;
 mod path;
 mod percent;
@@ -49,6 +50,7 @@ mod tests;
 mod values;
 
 pub use environment::{Agent, Environment};
+pub use landing::{LandingPolicy, Reload};
 pub use model::{
     Backend, Coverage, Image, Landing, Limits, Manager, Project, Python, SecretSources, Settings,
     Tests,

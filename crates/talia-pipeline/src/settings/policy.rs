@@ -12,6 +12,7 @@ use super::{
     findings::error,
     grammar,
     image_name::repository,
+    landing::{LandingPolicy, landing},
     path::absolute,
     read::{In, LONGEST, all, path, plain, seconds},
     source::Source,
@@ -68,6 +69,8 @@ pub struct Policy {
     pub backup: Backups,
     /// `[compose]`: what a compose file may ask of the host.
     pub compose: ComposeRights,
+    /// `[landing]`: how the landing page is published.
+    pub landing: LandingPolicy,
 }
 
 /// How a release takes the place of the one before.
@@ -170,6 +173,7 @@ impl Default for Policy {
             migrate: Vec::new(),
             backup: Backups::default(),
             compose: ComposeRights::default(),
+            landing: LandingPolicy::default(),
         }
     }
 }
@@ -267,10 +271,11 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
         migrate: all(server.texts("migrate", grammar::argument)).unwrap_or_default(),
         backup: server.section("backup", backups),
         compose: server.section("compose", compose),
+        landing: server.section("landing", landing),
     }
 }
 
-fn count(
+pub(super) fn count(
     section: In<'_, '_, '_, '_>,
     key: &'static str,
     range: std::ops::RangeInclusive<u64>,
@@ -331,7 +336,8 @@ fn compose(compose: In<'_, '_, '_, '_>) -> ComposeRights {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::landing::Reload, *};
+    use crate::landing::LandingStrategy;
 
     fn parse(text: &str) -> Result<Policy> {
         Policy::parse(text, Utf8Path::new("/etc/talia/x.toml")).map(|(_, policy)| policy)
@@ -351,13 +357,24 @@ mod tests {
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
              [health]\ninterval_ms = 200\nstability_seconds = 0\n\
              [backup]\ndatabase = \"none\"\ndrill = true\n\
-             [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n",
+             [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n\
+             [landing]\nstrategy = \"in-place\"\nreload = \"always\"\nprotected = []\n\
+             keep_releases = 2\nkeep_assets = 0\nidle_seconds = 5\n",
         )
         .unwrap();
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
         assert_eq!((policy.ports, policy.backup.database), ([9001, 9002], None));
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);
         assert_eq!(policy.health.interval, Duration::from_millis(200));
+        let landing = LandingPolicy {
+            strategy: LandingStrategy::InPlace,
+            keep_releases: 2,
+            keep_assets: 0,
+            protected: Vec::new(),
+            reload: Reload::Always,
+            idle: Duration::from_secs(5),
+        };
+        assert_eq!(policy.landing, landing);
     }
 
     #[test]
@@ -372,6 +389,9 @@ mod tests {
             "[health]\npath = \"/a b\"",
             "[compose]\nprivileged = \"yes\"",
             "keep_releases = 1",
+            "[landing]\nprotected = [\"../etc\"]",
+            "[landing]\nprotected = [\"/.well-known\"]",
+            "[landing]\nstrategy = \"recreate\"",
             "servce = \"api\"",
         ] {
             let error = parse(bad).expect_err(bad);

@@ -61,6 +61,7 @@ fn outlook(scene: &Scene) -> Outlook {
         maintenance: false,
         backup: None,
         free_bytes: 0,
+        landing: None,
     };
     let steps = serde_json::Value::Null;
     Outlook::new(state, Difference::default(), steps, String::new()).refused(scene.refused.clone())

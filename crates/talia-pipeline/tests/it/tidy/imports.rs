@@ -53,7 +53,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "quote",
         ],
     ),
-    ("settings", &["coverage", "diagnostic", "error"]),
+    ("settings", &["coverage", "diagnostic", "landing", "error"]),
     (
         "server",
         &["digest", "landing", "protocol", "settings", "templates", "parse", "files", "error"],
