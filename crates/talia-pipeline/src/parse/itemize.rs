@@ -167,11 +167,9 @@ impl Item {
         let split = |separator: &'static [u8]| {
             let starts = name.windows(separator.len()).enumerate();
             let starts = starts.filter(move |(_, text)| *text == separator);
-            starts.filter_map(move |(at, _)| {
-                let parts = (&name[..at], &name[at + separator.len()..]);
-                let (name, target) = (Name::try_from(parts.0), Name::try_from(parts.1));
-                Some(Reading { name: name.ok()?, target: Some(target.ok()?) })
-            })
+            let parts = starts.map(move |(at, _)| (&name[..at], &name[at + separator.len()..]));
+            let parts = parts.filter(|(name, target)| !name.is_empty() && !target.is_empty());
+            parts.map(|(name, target)| Reading { name: name.into(), target: Some(target.into()) })
         };
         let mut found: Vec<Reading> = link.into_iter().chain(leader).flat_map(split).collect();
         if found.is_empty() || (may_be_alone && leader.is_some()) {

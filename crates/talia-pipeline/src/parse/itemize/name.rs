@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use crate::{error::Error, parse::visible};
+use crate::parse::visible;
 
 /// A name that rsync has told: bytes, for a file system asks for no encoding.
 ///
@@ -90,14 +90,14 @@ impl fmt::Debug for Name {
     }
 }
 
-impl TryFrom<&[u8]> for Name {
-    type Error = Error;
+impl From<&[u8]> for Name {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_owned())
+    }
+}
 
-    fn try_from(bytes: &[u8]) -> Result<Self, Error> {
-        let name = Self(bytes.to_owned());
-        if bytes.is_empty() || bytes.contains(&0) {
-            return Err(Error::usage(format!("`{name}` is no file's name")));
-        }
-        Ok(name)
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self::from(name.as_bytes())
     }
 }

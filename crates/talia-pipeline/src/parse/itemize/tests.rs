@@ -23,7 +23,7 @@ fn parse(text: &[u8]) -> Result<RsyncItemize> {
 }
 
 fn name(bytes: &[u8]) -> Name {
-    Name::try_from(bytes).unwrap()
+    Name::from(bytes)
 }
 
 /// What rsync prints of a name with `--8-bit-output`; `also` says which bytes from
