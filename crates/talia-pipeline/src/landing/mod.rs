@@ -2,14 +2,31 @@
 //!
 //! Pure: trees come in, plans and text go out.
 
+mod agreement;
+mod change;
 mod changes;
+mod difference;
 mod entry;
+mod kept;
+mod listing;
 mod path;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod renames;
+mod size;
 mod strategy;
+mod totals;
 mod tree;
 
+pub use change::Change;
 pub use changes::TreeChanges;
+pub use difference::Difference;
 pub use entry::{ContentHash, Entry};
+pub use kept::Kept;
 pub use path::TreePath;
+pub use plan::RsyncPlan;
+pub use size::Amount;
 pub use strategy::LandingStrategy;
+pub use totals::Totals;
 pub use tree::Tree;

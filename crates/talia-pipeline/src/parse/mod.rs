@@ -8,6 +8,7 @@ pub mod compose;
 pub mod database_url;
 pub mod env_file;
 pub mod health;
+pub mod itemize;
 pub mod junit;
 pub mod line_diff;
 pub mod nginx;
