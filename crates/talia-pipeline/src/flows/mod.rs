@@ -2,6 +2,7 @@
 
 mod backup;
 mod ci;
+mod commit;
 mod deploy_backend;
 mod drill;
 mod image;
@@ -18,6 +19,7 @@ pub mod server;
 
 pub use backup::{BackupOrder, backup};
 pub use ci::{Ci, CiReport, Part, ci, coverage};
+pub use commit::{Chosen, Wish};
 pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
