@@ -107,7 +107,7 @@ fn container(cx: &Context, server: &Server, record: &Record) -> Result<Option<Co
     cx.run(ContainerOf::new(environment, &record.id, record.slot))
 }
 
-/// What a container said last, where the error does not say more.
+/// The error, and behind its own last lines those of the release's container.
 pub(super) fn with_last_lines(
     cx: &Context,
     server: &Server,
@@ -121,10 +121,8 @@ pub(super) fn with_last_lines(
         Some(own) => cx.run(ContainerLog::new(own.id, LAST_LINES)),
         None => Ok(Vec::new()),
     });
-    match said {
-        Ok(said) if !said.is_empty() => error.tail(said),
-        _ => error,
-    }
+    let lines = [error.last_lines(), said.as_deref().unwrap_or_default()].concat();
+    error.tail(lines)
 }
 
 /// Gives clients a release that was good: starts it where it does not run, and switches
