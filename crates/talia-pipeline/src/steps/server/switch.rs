@@ -64,7 +64,8 @@ fn named(path: &Utf8Path, ports: [u16; 2]) -> Result<Option<Slot>> {
         let [blue, green] = ports;
         Error::step(format!("{path} names no slot's port, which are {blue} and {green}")).hint(
             format!(
-                "it says `proxy_pass http://127.0.0.1:{blue};` or the other one, and nothing else"
+                "is `first_port` what it was? The file says `proxy_pass http://127.0.0.1:{blue};` \
+                 or the other one, and nothing else"
             ),
         )
     })
