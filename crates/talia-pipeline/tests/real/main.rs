@@ -13,6 +13,7 @@ mod compose;
 mod drill;
 mod git;
 mod image;
+mod port;
 mod postgres;
 mod pytest;
 mod python_env;
