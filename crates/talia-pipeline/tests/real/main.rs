@@ -13,6 +13,8 @@ mod compose;
 mod drill;
 mod git;
 mod image;
+mod landing_kit;
+mod landing_plan;
 mod port;
 mod postgres;
 mod pytest;
