@@ -14,6 +14,7 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod renames;
+mod rules;
 mod size;
 mod strategy;
 mod totals;
