@@ -7,7 +7,8 @@ use crate::{
     diagnostic::Diagnostic,
     error::{Error, Result},
     parse::itemize::{
-        Attributes, Code, Differ, Item, ItemEvent, Kind, Name, Notice, RsyncItemize, Time, Update,
+        Attributes, Code, Differ, Format, Item, ItemEvent, Kind, Name, Notice, RsyncItemize, Time,
+        Update,
     },
 };
 
@@ -27,11 +28,15 @@ impl RsyncPlan {
     ///
     /// # Errors
     /// A failed step whose findings name each place with what was planned and what was
-    /// reported.
+    /// reported; a usage error when the report is not in [`Format::LengthAndName`].
     pub fn check_report(&self, report: &RsyncItemize) -> Result<()> {
-        let with_lengths = report.items().iter().all(|item| item.length.is_some());
+        if report.items().iter().any(|item| item.length.is_none()) {
+            let format = Format::LengthAndName.argument();
+            return Err(Error::usage("a report in which names and targets cannot be told apart")
+                .hint(format!("let rsync write it with `--out-format='{format}'`")));
+        }
         let mut lines = Lines::default();
-        self.plan_lines(with_lengths, &mut lines);
+        self.plan_lines(&mut lines);
         report_lines(report, &mut lines);
         lines.0.retain(|_, line| {
             line.planned.sort();
@@ -63,7 +68,7 @@ impl RsyncPlan {
     }
 
     /// The lines that a run has to print.
-    fn plan_lines(&self, with_lengths: bool, lines: &mut Lines) {
+    fn plan_lines(&self, lines: &mut Lines) {
         for (path, change) in self.changes() {
             let mut plan = |path: &TreePath, line: Option<String>| {
                 if let Some(line) = line {
@@ -73,7 +78,7 @@ impl RsyncPlan {
             if let Change::Renamed { from, before, .. } = change {
                 plan(from, Some(deletion(before.is_folder())));
             }
-            plan(path, planned(change, with_lengths));
+            plan(path, planned(change));
         }
         for (path, _) in self.kept().filter(|(_, why)| *why == Kept::Holds) {
             lines.at(path.as_str().into()).planned.push(NOT_EMPTY.to_owned());
@@ -105,7 +110,7 @@ fn deletion(is_folder: bool) -> String {
 }
 
 /// What a run prints for a change; `None` where it prints nothing.
-fn planned(change: &Change, with_lengths: bool) -> Option<String> {
+fn planned(change: &Change) -> Option<String> {
     let code = |update, after: &Entry, attributes| {
         let (kind, length) = match after {
             Entry::File { size, .. } => (Kind::File, Some(*size)),
@@ -113,7 +118,7 @@ fn planned(change: &Change, with_lengths: bool) -> Option<String> {
             Entry::Link { target } => (Kind::Link, Some(target.len() as u64)),
         };
         let update = if kind == Kind::File { update } else { Update::Local };
-        told(Code { update, kind, attributes }, length.filter(|_| with_lengths))
+        told(Code { update, kind, attributes }, length)
     };
     let (after, attributes) = match change {
         Change::ModeChanged { .. } => return None,
@@ -184,4 +189,129 @@ fn disagree(what: &str, mut told: impl ExactSizeIterator<Item = String>) -> Resu
         findings.push(Diagnostic::error(format!("and {} more", count - TOLD)));
     }
     Err(error.diagnostics(findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::ContentHash, *};
+    use crate::ErrorKind;
+
+    fn file(content: &str) -> Entry {
+        Entry::file(content.len() as u64, ContentHash::of(content.as_bytes()))
+    }
+
+    fn tree(entries: &[(&str, Entry)]) -> Tree {
+        entries.iter().map(|(path, entry)| (path.parse().unwrap(), entry.clone())).collect()
+    }
+
+    /// A plan with one of each change.
+    fn plan() -> RsyncPlan {
+        let server = tree(&[
+            ("changed", file("12")),
+            ("gone", Entry::folder()),
+            ("gone/keep", file("k")),
+            ("gone/x", Entry::folder()),
+            ("gone/x/y", file("y")),
+            ("kind", Entry::folder()),
+            ("kind/in", file("in")),
+            ("link", Entry::link("a")),
+            ("mode", Entry::File { size: 1, hash: ContentHash::of(b"m"), mode: 0o600 }),
+            ("moved from", file("moved")),
+        ]);
+        let local = tree(&[
+            ("added", Entry::folder()),
+            ("added/link", Entry::link("é")),
+            ("changed", file("21")),
+            ("kind", file("k2")),
+            ("link", Entry::link("bcd")),
+            ("mode", file("m")),
+            ("moved\nto", file("moved")),
+        ]);
+        RsyncPlan::between(&server, &local, |path, _| path.name() == "keep").unwrap()
+    }
+
+    /// What rsync prints for it.
+    const SAID: [&str; 12] = [
+        "*deleting   0 kind/in",
+        ">f+++++++++ 2 kind",
+        ">fc.T...... 2 changed",
+        "cLc.T...... 3 link",
+        "<f+++++++++ 5 moved\\#012to",
+        "cd+++++++++ 4096 added/",
+        "cL+++++++++ 2 added/link",
+        "*deleting   0 moved from",
+        "*deleting   0 gone/x/y",
+        "*deleting   0 gone/x/",
+        "cannot delete non-empty directory: gone",
+        "a message of the day",
+    ];
+
+    fn check(lines: &[&str]) -> Result<()> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        plan().check_report(&RsyncItemize::parse(text.as_bytes(), Format::LengthAndName).unwrap())
+    }
+
+    #[test]
+    fn what_is_reported_is_what_is_planned() {
+        check(&SAID).unwrap();
+        let backwards: Vec<&str> = SAID.into_iter().rev().collect();
+        check(&backwards).unwrap();
+        // A real run says it twice, a dry run also that the folder goes.
+        check(&[&SAID[..], &[SAID[10], "*deleting   0 gone/"]].concat()).unwrap();
+    }
+
+    #[test]
+    fn a_report_that_can_be_read_two_ways_is_not_taken() {
+        let said = RsyncItemize::parse(b"cL+++++++++ a -> b\n", Format::NameAndTarget).unwrap();
+        let error = plan().check_report(&said).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.hint_text().unwrap().contains("%i %l %n"));
+    }
+
+    #[test]
+    fn every_line_counts() {
+        for at in 0..SAID.len() - 1 {
+            let mut fewer = SAID.to_vec();
+            fewer.remove(at);
+            let error = check(&fewer).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Step);
+            assert!(error.to_string().contains("reported nothing"), "{error}");
+        }
+        for more in [
+            ".d..t...... 4096 ./",
+            "cd+++++++++ 4096 ./",
+            ".f..T...... 1 mode",
+            ".f...p..... 1 mode",
+            "*deleting   0 kind/",
+            "*deleting   0 gone/keep",
+            "cannot delete non-empty directory: kind",
+            "<f+++++++++ 5 moved\\#012to",
+            "cL+++++++++ 1 new",
+        ] {
+            let error = check(&[&SAID[..], &[more]].concat()).unwrap_err().to_string();
+            assert!(error.contains("planned"), "{more}: {error}");
+        }
+        let different = SAID.map(|line| line.replace("+ 5 moved", "+ 6 moved"));
+        let different: Vec<&str> = different.iter().map(String::as_str).collect();
+        assert_eq!(
+            check(&different).unwrap_err().to_string(),
+            "rsync reports something else than what was planned: moved\\nto: planned \
+             `>f+++++++++` of 5 bytes, reported `>f+++++++++` of 6 bytes"
+        );
+    }
+
+    #[test]
+    fn many_disagreements_are_told_in_bounds() {
+        let error = plan().check_report(&RsyncItemize::default()).unwrap_err();
+        assert_eq!(error.findings().len(), SAID.len() - 1);
+        assert!(error.to_string().ends_with("; and 10 more"), "{error}");
+        let many: Tree =
+            (0..500).map(|n| (format!("{n}\u{1b}").parse().unwrap(), Entry::link("x"))).collect();
+        let error = plan().check_staged(&many).unwrap_err();
+        assert_eq!(error.findings().len(), TOLD + 1);
+        let last = error.findings().last().unwrap().to_string();
+        assert!(last.contains("and 489 more"), "{last}");
+        assert!(!error.findings()[0].to_string().contains('\u{1b}'));
+        plan().check_staged(plan().result()).unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Entry, Tree, TreePath};
+use super::{Difference, Entry, Tree, TreePath, difference::pairs};
 use crate::error::{Error, Result};
 
 /// Why something stays on the server that is not published.
@@ -32,7 +32,8 @@ pub(super) fn kept(
     let mut kept: BTreeMap<TreePath, Kept> = BTreeMap::new();
     let mut in_the_way = Vec::new();
     // A folder comes before what is in it.
-    for (path, entry) in server.iter().filter(|(path, _)| local.get(path).is_none()) {
+    for Difference { path, before, after } in pairs(server, local) {
+        let (Some(entry), None) = (before, after) else { continue };
         let folder = path.parent();
         let why = folder.as_ref().and_then(|folder| kept.get(folder));
         let is_inside = matches!(why, Some(Kept::Protected | Kept::Inside));

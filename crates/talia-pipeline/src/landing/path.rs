@@ -1,6 +1,6 @@
 //! A place in a tree.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +41,24 @@ impl TreePath {
 
     /// The folder that it is in; `None` at the top.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(folder, _)| Self(folder.to_owned()))
+        self.folder().map(|folder| Self(folder.to_owned()))
+    }
+
+    /// The folder that it is in, as the file system has it; `None` at the top.
+    pub(super) fn folder(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(folder, _)| folder)
     }
 
     /// Whether it is in this folder, however deep.
     pub fn is_below(&self, folder: &Self) -> bool {
         self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// Ordered and hashed as its text is.
+impl Borrow<str> for TreePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

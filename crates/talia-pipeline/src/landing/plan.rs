@@ -56,7 +56,8 @@ use crate::error::Result;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RsyncPlan {
-    changes: BTreeMap<TreePath, Change>,
+    /// In order of the places.
+    changes: Vec<(TreePath, Change)>,
     kept: BTreeMap<TreePath, Kept>,
     result: Tree,
     totals: Totals,
@@ -83,14 +84,14 @@ impl RsyncPlan {
         server.check()?;
         local.check()?;
         let mut plan = Self {
-            changes: BTreeMap::new(),
+            changes: Vec::new(),
             kept: kept(server, local, protected)?,
             result: local.clone(),
             totals: Totals::default(),
         };
         for pair in pairs(server, local) {
-            let is_kept = plan.kept.contains_key(pair.path);
-            let kept_as = pair.before.filter(|_| is_kept).map(published);
+            let stays = |_: &&Entry| pair.after.is_none() && plan.kept.contains_key(pair.path);
+            let kept_as = pair.before.filter(stays).map(published);
             let after = kept_as.as_ref().or(pair.after);
             let change = match (pair.before, after) {
                 (Some(before), Some(after)) => Change::between(before, after),
@@ -99,7 +100,7 @@ impl RsyncPlan {
                 (None, None) => None,
             };
             match (change, after) {
-                (Some(change), _) => drop(plan.changes.insert(pair.path.clone(), change)),
+                (Some(change), _) => plan.changes.push((pair.path.clone(), change)),
                 (None, Some(after)) => plan.totals.unchanged.add(after),
                 (None, None) => {}
             }
@@ -109,19 +110,20 @@ impl RsyncPlan {
             }
         }
         renames::pair(&mut plan.changes);
-        plan.changes.values().for_each(|change| plan.totals.add(change));
+        plan.changes.iter().for_each(|(_, change)| plan.totals.add(change));
         Ok(plan)
     }
 
     /// Every change, in order of the places. What stays as it is has none.
     pub fn changes(&self) -> impl Iterator<Item = (&TreePath, &Change)> {
-        self.changes.iter()
+        self.changes.iter().map(|(path, change)| (path, change))
     }
 
     /// What becomes of this place; `None` if it stays as it is, and where a renamed
     /// file was.
     pub fn change(&self, path: &TreePath) -> Option<&Change> {
-        self.changes.get(path)
+        let at = self.changes.binary_search_by(|(other, _)| other.cmp(path)).ok()?;
+        Some(&self.changes[at].1)
     }
 
     /// Whether nothing changes.

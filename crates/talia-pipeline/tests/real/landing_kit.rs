@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, Permissions},
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     process::{Command, Output},
     time::{Duration, SystemTime},
 };
@@ -14,7 +14,7 @@ use talia_pipeline::{
     parse::itemize::{Format, RsyncItemize},
 };
 
-use crate::support::{Temp, command, output, write};
+use crate::support::{Temp, command, output, state_of, write};
 
 /// What a test puts at a place.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,13 +151,17 @@ pub(crate) fn stage(live: &Utf8Path, staging: &Utf8Path) {
     }
 }
 
+/// `nobody`, on every Linux.
+const RSYNC_USER: u32 = 65534;
+
 /// How rsync gets to the staging tree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Way {
     /// On this machine.
     Local,
-    /// To a daemon that knows this one folder, started behind a remote shell. It shuts
-    /// itself in that folder where it may (where these tests are root's, as an agent is).
+    /// To a daemon that knows this one folder, started behind a remote shell. Where these
+    /// tests are root's, as an agent is, it shuts itself in that folder and is somebody
+    /// who owns the staging tree's folders and none of its files.
     Daemon,
 }
 
@@ -165,7 +169,7 @@ impl Way {
     /// Whether links get there that leave the tree: a daemon that is not shut in makes
     /// others of them.
     pub(crate) fn brings_links_that_leave(self) -> bool {
-        self == Self::Local || may_chroot()
+        self == Self::Local || is_root()
     }
 }
 
@@ -188,6 +192,14 @@ impl Bench {
 
     pub(crate) fn way(mut self, way: Way) -> Self {
         self.way = way;
+        if way == Way::Daemon && is_root() {
+            let staging = self.staging();
+            for path in paths(&staging).iter().chain([&staging]) {
+                if fs::symlink_metadata(path).unwrap().is_dir() {
+                    chown(path, Some(RSYNC_USER), Some(RSYNC_USER)).unwrap();
+                }
+            }
+        }
         self
     }
 
@@ -236,13 +248,13 @@ impl Bench {
         let (settings, shell) =
             (self.folder.path().join("rsyncd.conf"), self.folder.path().join("shell"));
         let staging = self.staging();
-        let owner = fs::metadata(&staging).unwrap();
+        // Nobody but root may become somebody.
+        let who = format!("uid = {RSYNC_USER}\ngid = {RSYNC_USER}\n");
         let text = format!(
             "use chroot = {}\nmunge symlinks = no\n[staging]\npath = {staging}\nread only = no\n\
-             write only = yes\nuid = {}\ngid = {}\n",
-            may_chroot(),
-            owner.uid(),
-            owner.gid()
+             write only = yes\n{}",
+            is_root(),
+            if is_root() { &who } else { "" },
         );
         write(&settings, &text);
         let config = format!("--config={settings}");
@@ -264,12 +276,12 @@ impl Bench {
 
     /// Checks that a dry run, a real run and the disk are all as planned.
     pub(crate) fn proves(&self, plan: &RsyncPlan) {
-        let live = contents(&self.live());
+        let live = state_of(&self.live());
         let dry = self.report(&["--dry-run"]);
         plan.check_report(&dry).unwrap();
         plan.check_report(&self.report(&[])).unwrap();
         plan.check_staged(&tree(&self.staging())).unwrap();
-        assert_eq!(contents(&self.live()), live, "what is live is never written to");
+        assert_eq!(state_of(&self.live()), live, "what is live is never written to");
         // What stays is the same file, with the same time.
         for (path, entry) in plan.result().iter() {
             let is_file = matches!(entry, Entry::File { .. });
@@ -284,8 +296,7 @@ impl Bench {
     }
 }
 
-/// Whether a daemon may shut itself in its folder.
-fn may_chroot() -> bool {
+fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
@@ -296,20 +307,4 @@ fn tree_entry(root: &Utf8Path, path: &TreePath) -> Option<Entry> {
     let content = data.is_file().then(|| fs::read(&place).unwrap())?;
     let hash = ContentHash::of(&content);
     Some(Entry::File { size: data.len(), hash, mode: data.mode() & 0o7777 })
-}
-
-/// The bytes, links, permissions and times of everything below.
-fn contents(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, (u32, (i64, i64), Vec<u8>)> {
-    let state = |path: Utf8PathBuf| {
-        let data = fs::symlink_metadata(&path).unwrap();
-        let content = if data.is_file() {
-            fs::read(&path).unwrap()
-        } else if data.is_symlink() {
-            path.read_link_utf8().unwrap().as_str().into()
-        } else {
-            Vec::new()
-        };
-        (path, (data.mode(), (data.mtime(), data.mtime_nsec()), content))
-    };
-    paths(root).into_iter().map(state).collect()
 }
