@@ -3,9 +3,11 @@
 //! Pure: trees come in, plans and text go out.
 
 mod entry;
+mod filter;
 mod path;
 mod tree;
 
 pub use entry::{ContentHash, Entry};
+pub use filter::{Filters, Pattern, Rule};
 pub use path::TreePath;
 pub use tree::Tree;

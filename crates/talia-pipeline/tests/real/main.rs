@@ -20,6 +20,7 @@ mod reference;
 mod registry;
 mod remote;
 mod restore;
+mod rsync_filters;
 mod ruff;
 mod server_backup;
 mod ssh;

@@ -23,7 +23,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
-    ("landing", &["error", "parse"]),
+    ("landing", &["error", "parse", "diagnostic"]),
     ("protocol", &["digest", "landing", "error", "hole"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
