@@ -19,7 +19,7 @@ use crate::{
 
 use super::{Tree, TreePath};
 
-use rule::Side;
+use {pattern::Place, rule::Side};
 
 /// Which files are published and which may be deleted: rules of rsync's, of which the
 /// first that means a place decides.
@@ -114,8 +114,13 @@ impl Filters {
     }
 
     fn excludes(&self, side: Side, path: &[u8], is_folder: bool, in_deleted: bool) -> bool {
-        let said = |rule: &Rule| rule.excludes(side, path, is_folder, in_deleted);
-        self.rules.iter().find_map(said).unwrap_or(false)
+        let place = Place::new(path, is_folder);
+        for rule in &self.rules {
+            if let Some(excludes) = rule.excludes(side, &place, in_deleted) {
+                return excludes;
+            }
+        }
+        false
     }
 
     /// What rsync leaves of a server's tree although it is not published: what is

@@ -4,10 +4,12 @@
 
 mod entry;
 mod filter;
+mod local;
 mod path;
 mod tree;
 
 pub use entry::{ContentHash, Entry};
 pub use filter::{Filters, Pattern, Rule};
+pub use local::{IndexCounts, LocalIndex, Places, Problems};
 pub use path::TreePath;
 pub use tree::Tree;

@@ -21,4 +21,4 @@ pub mod unified_diff;
 mod visible;
 pub mod workflow_commands;
 
-pub(crate) use visible::visible;
+pub(crate) use visible::{visible, visible_bytes};

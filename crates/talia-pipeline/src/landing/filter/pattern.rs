@@ -43,12 +43,27 @@ pub struct Pattern {
     is_with_folder: bool,
 }
 
+/// Where something is; its name need not be UTF-8.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    path: &'a [u8],
+    name: &'a [u8],
+    is_folder: bool,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(path: &'a [u8], is_folder: bool) -> Self {
+        Self { path, name: last(path, 1).unwrap_or(path), is_folder }
+    }
+}
+
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Body {
     /// Without anything that stands for something else.
     Literal(String),
-    Wild(Vec<Part>),
+    /// With the bytes that it ends with for sure: most names do not, and are done with.
+    Wild { parts: Vec<Part>, tail: Vec<u8> },
 }
 
 /// One thing of a pattern.
@@ -83,33 +98,39 @@ impl Pattern {
 
     /// Whether it means this place.
     pub fn matches(&self, path: &str, is_folder: bool) -> bool {
-        self.matches_bytes(path.as_bytes(), is_folder)
+        self.matches_place(&Place::new(path.as_bytes(), is_folder))
     }
 
-    /// As [`Pattern::matches`], for a name that need not be UTF-8.
-    pub(super) fn matches_bytes(&self, path: &[u8], is_folder: bool) -> bool {
+    pub(super) fn matches_place(&self, place: &Place<'_>) -> bool {
+        let Place { path, name, is_folder } = *place;
         if self.only_folders && !is_folder {
             return false;
         }
-        let Some(path) = self.reach.part(path) else { return false };
-        match &self.body {
-            Body::Literal(literal) => path == literal.as_bytes(),
-            Body::Wild(parts) => {
-                let ends_open = self.is_with_folder && is_folder;
-                if self.reach != Reach::Rooted && !ends_open {
-                    return self.matches_wild(parts, path);
-                }
-                let mut longer = Vec::with_capacity(path.len() + 2);
-                if self.reach == Reach::Rooted {
-                    longer.push(b'/');
-                }
-                longer.extend_from_slice(path);
-                if ends_open {
-                    longer.push(b'/');
-                }
-                self.matches_wild(parts, &longer)
-            }
+        let path = match self.reach {
+            Reach::Last(1) => name,
+            Reach::Last(names) => match last(path, names) {
+                Some(names) => names,
+                None => return false,
+            },
+            _ => path,
+        };
+        let (parts, tail) = match &self.body {
+            Body::Literal(literal) => return path == literal.as_bytes(),
+            Body::Wild { parts, tail } => (parts, tail),
+        };
+        let ends_open = self.is_with_folder && is_folder;
+        if self.reach != Reach::Rooted && !ends_open {
+            return path.ends_with(tail) && self.matches_wild(parts, path);
         }
+        let mut longer = Vec::with_capacity(path.len() + 2);
+        if self.reach == Reach::Rooted {
+            longer.push(b'/');
+        }
+        longer.extend_from_slice(path);
+        if ends_open {
+            longer.push(b'/');
+        }
+        longer.ends_with(tail) && self.matches_wild(parts, &longer)
     }
 
     fn matches_wild(&self, parts: &[Part], path: &[u8]) -> bool {
@@ -120,18 +141,21 @@ impl Pattern {
     }
 }
 
-impl Reach {
-    fn part(self, path: &[u8]) -> Option<&[u8]> {
-        let Self::Last(names) = self else { return Some(path) };
-        let mut slashes = (0..path.len()).rev().filter(|at| path[*at] == b'/');
-        match slashes.nth(names - 1) {
-            Some(at) => Some(&path[at + 1..]),
-            // As many names as there are, or fewer than are asked for.
-            None => {
-                (path.iter().filter(|byte| **byte == b'/').count() + 1 == names).then_some(path)
+/// So many names at the end of a path; `None` when it has fewer.
+fn last(path: &[u8], names: usize) -> Option<&[u8]> {
+    let mut left = names;
+    let mut at = path.len();
+    // A plain loop, because every file of a source comes here.
+    while at > 0 {
+        if path[at - 1] == b'/' {
+            left -= 1;
+            if left == 0 {
+                return Some(&path[at..]);
             }
         }
+        at -= 1;
     }
+    (left == 1).then_some(path)
 }
 
 impl FromStr for Pattern {
@@ -171,7 +195,15 @@ impl FromStr for Pattern {
         };
         let body = if core.contains(['*', '?', '[']) {
             match wild::read(inner) {
-                Ok(parts) => Body::Wild(parts),
+                Ok(parts) => {
+                    let literal = |part: &Part| match part {
+                        Part::Byte(byte) => Some(*byte),
+                        _ => None,
+                    };
+                    let mut tail: Vec<u8> = parts.iter().rev().map_while(literal).collect();
+                    tail.reverse();
+                    Body::Wild { parts, tail }
+                }
                 Err(why) => return wrong(why),
             }
         } else {

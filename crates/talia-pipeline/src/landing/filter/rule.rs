@@ -7,7 +7,7 @@ use crate::{
     parse::visible,
 };
 
-use super::Pattern;
+use super::pattern::{Pattern, Place};
 
 /// Whether what a [`Pattern`] means is published, and whether it may be deleted.
 ///
@@ -67,15 +67,12 @@ impl Rule {
     }
 
     /// Whether it excludes this place; `None` when it says nothing about it.
-    pub(super) fn excludes(
-        &self,
-        side: Side,
-        path: &[u8],
-        is_folder: bool,
-        in_deleted: bool,
-    ) -> Option<bool> {
-        let holds = self.side.is_none_or(|own| own == side) && !(in_deleted && self.is_perishable);
-        let meant = holds && self.pattern.matches_bytes(path, is_folder) != self.is_negated;
+    pub(super) fn excludes(&self, side: Side, place: &Place<'_>, in_deleted: bool) -> Option<bool> {
+        let other_side = self.side.is_some_and(|own| own != side);
+        if other_side || in_deleted && self.is_perishable {
+            return None;
+        }
+        let meant = self.pattern.matches_place(place) != self.is_negated;
         meant.then_some(!self.is_include)
     }
 }
