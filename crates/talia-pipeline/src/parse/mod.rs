@@ -22,4 +22,4 @@ pub mod unified_diff;
 mod visible;
 pub mod workflow_commands;
 
-pub(crate) use visible::visible;
+pub(crate) use visible::{visible, visible_bytes};

@@ -24,6 +24,7 @@ mod registry;
 mod remote;
 mod restore;
 mod rsync;
+mod rsync_filters;
 mod ruff;
 mod server_backup;
 mod ssh;

@@ -143,6 +143,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("serde", &[""]),
     ("aho_corasick", &["secret/automaton.rs"]),
     ("blake3", &["landing/entry.rs"]),
+    ("filetime", &["steps/landing/stamp.rs"]),
     ("globwalk", &["project/find.rs"]),
     ("quick_xml", &["parse/cobertura/", "parse/junit/"]),
     (
@@ -156,6 +157,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "server/app_logs.rs",
             "server/lock.rs",
             "state.rs",
+            "steps/landing/hash.rs",
             "world.rs",
         ],
     ),
@@ -190,6 +192,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("similar", &["parse/line_diff.rs"]),
     ("strsim", &["settings/suggest.rs"]),
     ("toml", &["settings/", "parse/pyproject.rs"]),
+    ("walkdir", &["steps/landing/walk.rs"]),
     ("xshell", &["xshell_compat.rs"]),
 ];
 
