@@ -8,13 +8,13 @@ use super::{Change, RsyncPlan, TreePath};
 const NAMED: usize = 100;
 
 impl RsyncPlan {
-    /// Rules for rsync's `--filter` under which it looks at what changes alone, so that no
+    /// Arguments for rsync under which it looks at what changes alone, so that no
     /// other file is read on either side; `None` where that would not be worth it, or where
     /// something is protected.
     ///
     /// They take the place of the rules that made the local tree: what those hide is not
     /// part of the plan.
-    pub fn narrow_rules(&self) -> Option<Vec<String>> {
+    pub fn narrow_arguments(&self) -> Option<Vec<String>> {
         if self.changes().count() > NAMED || self.kept().next().is_some() {
             return None;
         }
@@ -35,24 +35,27 @@ impl RsyncPlan {
                 }
             }
         }
-        let rules = named.iter().map(|path| format!("+ /{}", literal(path)));
-        Some(rules.chain(["- *".to_owned()]).collect())
+        let rules = named.iter().map(|path| format!("--filter=+ /{}", path.as_pattern()));
+        Some(rules.chain(["--filter=- *".to_owned()]).collect())
     }
 }
 
-/// A pattern that matches this path alone. A backslash is one, unless there is a wildcard.
-///
-/// Source: rsync(1), *PATTERN MATCHING RULES*.
-fn literal(path: &TreePath) -> String {
-    let path = path.as_str();
-    if !path.contains(['*', '?', '[']) {
-        return path.to_owned();
+impl TreePath {
+    /// A pattern of rsync that, behind a `/`, matches this path alone. A backslash is one,
+    /// unless there is a wildcard.
+    ///
+    /// Source: rsync(1), *PATTERN MATCHING RULES*.
+    pub(crate) fn as_pattern(&self) -> String {
+        let path = self.as_str();
+        if !path.contains(['*', '?', '[']) {
+            return path.to_owned();
+        }
+        let escape = |character| match character {
+            '*' | '?' | '[' | '\\' => format!("\\{character}"),
+            _ => character.to_string(),
+        };
+        path.chars().map(escape).collect()
     }
-    let escape = |character| match character {
-        '*' | '?' | '[' | '\\' => format!("\\{character}"),
-        _ => character.to_string(),
-    };
-    path.chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -76,10 +79,10 @@ mod tests {
         local.insert("new *?[\\".parse().unwrap(), Entry::link("a"));
         local.insert("back\\slash".parse().unwrap(), Entry::folder());
         let plan = RsyncPlan::between(&server, &local, |_, _| false).unwrap();
-        let rules = plan.narrow_rules().unwrap();
+        let rules = plan.narrow_arguments().unwrap();
         let expected =
             ["+ /a", "+ /a/b", "+ /a/b/old", "+ /back\\slash", "+ /new \\*\\?\\[\\\\", "- *"];
-        assert_eq!(rules, expected);
+        assert_eq!(rules, expected.map(|rule| format!("--filter={rule}")));
     }
 
     #[test]
@@ -88,10 +91,10 @@ mod tests {
             RsyncPlan::between(server, local, |_, _| protected).unwrap()
         };
         let (none, some) = (Tree::default(), tree(&["a"], "x"));
-        assert!(plan(&some, &none, false).narrow_rules().is_some());
-        assert!(plan(&some, &none, true).narrow_rules().is_none());
+        assert!(plan(&some, &none, false).narrow_arguments().is_some());
+        assert!(plan(&some, &none, true).narrow_arguments().is_none());
         let many: Vec<String> = (0..=NAMED).map(|count| format!("f{count}")).collect();
         let many = tree(&many.iter().map(String::as_str).collect::<Vec<_>>(), "x");
-        assert!(plan(&none, &many, false).narrow_rules().is_none());
+        assert!(plan(&none, &many, false).narrow_arguments().is_none());
     }
 }

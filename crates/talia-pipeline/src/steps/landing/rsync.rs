@@ -5,6 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     command_line::{CommandLine, Effect, Leaves},
     error::{Error, Result},
+    landing::RsyncPlan,
+    parse::itemize::{Format, RsyncItemize},
     step::{Action, Answer, Step, Summary},
     steps::ssh::{Connection, OWN_FAILURE, failure},
 };
@@ -12,6 +14,7 @@ use crate::{
 /// What rsync writes at most for the reader.
 const REPORT_BYTES: usize = 64 << 20;
 
+const FORMAT: Format = Format::LengthAndName;
 /// The exits with a known meaning, for [`meaning`]. Source: rsync(1), *EXIT VALUES*.
 const EXITS: [i32; 10] = [3, 4, 5, 10, 11, 12, 23, 24, 30, 35];
 
@@ -35,7 +38,7 @@ enum Place {
 /// - Exits: 0. Everything else is an error, a file that vanished or could not be read
 ///   too.
 /// - Touches: what the agent's open transaction allows, nothing else.
-/// - Errors: those of ssh ([`SshRequest`](crate::steps::ssh::SshRequest)) where the connection fails; a step's error with
+/// - Errors: a report that is not the plan ([`Rsync::planned`]); those of ssh ([`SshRequest`](crate::steps::ssh::SshRequest)) where the connection fails; a step's error with
 ///   rsync's own words otherwise.
 /// - Source: rsync(1), 3.2.7.
 ///
@@ -50,8 +53,10 @@ enum Place {
 pub struct Rsync {
     server: Connection,
     source: Utf8PathBuf,
-    rules: Vec<String>,
+    filters: Vec<String>,
     place: Place,
+    plan: Option<RsyncPlan>,
+    is_dry: bool,
 }
 
 impl Rsync {
@@ -61,13 +66,37 @@ impl Rsync {
     /// Brings what is in `source` to this server's staging tree.
     pub fn new(server: &Connection, source: impl Into<Utf8PathBuf>) -> Self {
         let (server, source) = (server.clone(), source.into());
-        Self { server, source, rules: Vec::new(), place: Place::Staging }
+        Self {
+            server,
+            source,
+            filters: Vec::new(),
+            place: Place::Staging,
+            plan: None,
+            is_dry: false,
+        }
     }
 
-    /// With these rules, each as `--filter` takes it, the first that matches counts.
+    /// With these arguments; see [`Filters::rsync_arguments`] and
+    /// [`RsyncPlan::narrow_arguments`](crate::landing::RsyncPlan::narrow_arguments).
+    ///
+    /// [`Filters::rsync_arguments`]: crate::landing::Filters::rsync_arguments
     #[must_use]
-    pub fn rules<I: IntoIterator<Item = impl Into<String>>>(mut self, all: I) -> Self {
-        self.rules.extend(all.into_iter().map(Into::into));
+    pub fn filters(mut self, arguments: Vec<String>) -> Self {
+        self.filters = arguments;
+        self
+    }
+
+    /// Fails where rsync reports anything but what is planned.
+    #[must_use]
+    pub fn planned(mut self, plan: &RsyncPlan) -> Self {
+        self.plan = Some(plan.clone());
+        self
+    }
+
+    /// Only reports what it would do: a question that changes nothing.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        self.is_dry = true;
         self
     }
 
@@ -95,20 +124,24 @@ impl Rsync {
         if self.place != Place::Staging {
             line = line.arg("--delay-updates");
         }
+        if self.is_dry {
+            line = line.arg("--dry-run");
+        }
         line = line
-            .args(["-8", "--out-format=%i %l %n"])
+            .arg("-8")
+            .arg(format!("--out-format={}", FORMAT.argument()))
             .arg(format!("--rsh={}", self.server.rsh()))
-            .args(self.rules.iter().map(|rule| format!("--filter={rule}")))
+            .args(self.filters.clone())
             .operand(folder(&self.source))
             .operand(self.server.remote_place(&target));
         // Names are escaped alike everywhere.
         line.env("LC_ALL", "C.UTF-8")
-            .effect(Effect::Remote)
+            .effect(if self.is_dry { Effect::Read } else { Effect::Remote })
             .requires("ssh")
             .leaves(Leaves::UntilFlowEnds)
             .capture_bytes(REPORT_BYTES)
             .stdout_is_data()
-            .purpose("bring the files")
+            .purpose(if self.is_dry { "what would be brought" } else { "bring the files" })
     }
 }
 
@@ -118,13 +151,13 @@ fn folder(path: &Utf8Path) -> String {
 }
 
 /// rsync's reports, unless it has failed.
-fn report(server: &Connection, answer: &Answer) -> Result<Vec<u8>> {
+fn report(server: &Connection, answer: &Answer) -> Result<RsyncItemize> {
     match answer.exit() {
         0 if answer.is_truncated() => {
             Err(Error::step(format!("rsync reports more than {REPORT_BYTES} bytes"))
                 .hint("publish in smaller parts"))
         }
-        0 => Ok(answer.stdout_bytes().to_vec()),
+        0 => RsyncItemize::parse(answer.stdout_bytes(), FORMAT),
         OWN_FAILURE => Err(failure(server, answer)),
         exit => {
             let error = Error::step(format!("rsync has failed with exit {exit}{}", meaning(exit)));
@@ -148,31 +181,35 @@ fn meaning(exit: i32) -> &'static str {
 }
 
 impl Step for Rsync {
-    type Output = Vec<u8>;
+    type Output = RsyncItemize;
 
     fn label(&self) -> String {
-        format!("rsync to {}", self.server)
+        let dry = if self.is_dry { ", dry run" } else { "" };
+        format!("rsync to {}{dry}", self.server)
     }
 
-    fn action(&self) -> Action<'_, Vec<u8>> {
+    fn action(&self) -> Action<'_, RsyncItemize> {
         let line = self.line().accept(EXITS.iter().copied().chain([0, OWN_FAILURE]));
-        Action::command(line, |answer| report(&self.server, answer))
+        Action::command(line, |answer| {
+            let report = report(&self.server, answer)?;
+            self.plan.as_ref().map_or(Ok(()), |plan| plan.check_report(&report))?;
+            Ok(report)
+        })
     }
 
-    fn assume(&self) -> Vec<u8> {
-        Vec::new()
+    fn assume(&self) -> RsyncItemize {
+        RsyncItemize::default()
     }
 
-    fn summary(&self, report: &Vec<u8>) -> Summary {
-        let lines = report.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-        Summary::line(format!("{lines} items"))
+    fn summary(&self, report: &RsyncItemize) -> Summary {
+        Summary::line(format!("{} items", report.items().len()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::testing::check;
+    use crate::{landing::Tree, steps::testing::check};
 
     fn server() -> Connection {
         Connection::new("deploy.example", "deploy", "/srv/app/known_hosts", "/run/x/c")
@@ -186,7 +223,8 @@ mod tests {
     #[test]
     fn rsync_everything() {
         let server = server().port(2222).key_file("/run/x/key", "DEPLOY_KEY");
-        let step = Rsync::new(&server, "/srv/app/site/").rules(["- *.map", "P /.well-known/***"]);
+        let step = Rsync::new(&server, "/srv/app/site/")
+            .filters(vec!["--filter=- *.map".into(), "--filter=P /.well-known/***".into()]);
         check("rsync__everything", &step.in_place());
     }
 
@@ -196,9 +234,31 @@ mod tests {
     }
 
     #[test]
+    fn rsync_dry_run() {
+        let step = Rsync::new(&server(), "/srv/app/site").by_script().dry_run();
+        check("rsync__dry_run", &step);
+    }
+
+    #[test]
+    fn what_was_not_planned_fails() {
+        let nothing = RsyncPlan::between(&Tree::default(), &Tree::default(), |_, _| false);
+        let step = Rsync::new(&server(), "/srv/app/site").planned(&nothing.unwrap());
+        let ended = |stdout: &str| {
+            let Action::Command { read, .. } = step.action() else {
+                unreachable!("it is a command")
+            };
+            read(&Answer::new(0, stdout, ""))
+        };
+        ended("").unwrap();
+        let error = ended("<f+++++++++ 3 a\n").unwrap_err();
+        assert!(error.to_string().contains("planned"), "{error}");
+    }
+
+    #[test]
     fn rsync_hostile() {
         let server = Connection::new("::1", "a b", "/it's %h \"x\"", "/s $(id)");
-        let step = Rsync::new(&server, "/-e sh/a b\n").rules(["- a'b \"$HOME\"", "- \n"]);
+        let step = Rsync::new(&server, "/-e sh/a b\n")
+            .filters(vec!["--filter=- a'b \"$HOME\"".into(), "--filter=- \n".into()]);
         check("rsync__hostile", &step);
     }
 
@@ -209,6 +269,6 @@ mod tests {
         assert!(full.to_string().contains("disk may be full"), "{full}");
         let lost = ended(255, "").unwrap_err();
         assert_eq!(lost.kind(), crate::ErrorKind::Unknown);
-        assert_eq!(ended(0, "").unwrap(), b"");
+        assert!(ended(0, "").unwrap().items().is_empty());
     }
 }
