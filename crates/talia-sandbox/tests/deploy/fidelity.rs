@@ -211,31 +211,37 @@ pub(crate) fn a_release_does_what_its_plan_says(yard: &Yard) {
     for (what, version) in
         [("an image that is pulled", &fresh), ("one that is there", &b), ("what is live", &b)]
     {
-        let outlook = outlook(&site, version);
-        assert_eq!(outlook.refused, []);
-        let released: Released = site.release(version).answer();
-        let planned = of_plan(&outlook, Some(released.live.release.as_str()));
-        let done = of_journal(&site);
-        if let Some(difference) = difference(&planned, &done) {
-            panic!("{what}: {difference}");
-        }
-        let commands = done.iter().filter(|deed| deed.line.is_some()).count();
-        println!("    agent, {what}: {} deeds, {commands} of them commands", done.len());
-        // The comparison would see a single one more, less, or elsewhere.
-        for at in 0..done.len() {
-            let mut other = done.clone();
-            let taken = other.remove(at);
-            assert!(difference(&planned, &other).is_some(), "without {at}");
-            other.insert(at, taken.clone());
-            other.insert(at, taken);
-            assert!(difference(&planned, &other).is_some(), "{at} twice");
-        }
+        released_as_planned(&site, what, version);
     }
     site.is_settled_at(&b);
 }
 
 /// Everything that the engine has told of since then, but for the app's own health check,
 /// which the engine runs by itself every few seconds.
+/// Releases a version, and does what the plan has told before.
+pub(crate) fn released_as_planned(site: &Site, what: &str, version: &Version) {
+    let outlook = outlook(site, version);
+    assert_eq!(outlook.refused, []);
+    let released: Released = site.release(version).answer();
+    let planned = of_plan(&outlook, Some(released.live.release.as_str()));
+    let done = of_journal(site);
+    if let Some(difference) = difference(&planned, &done) {
+        panic!("{what}: {difference}");
+    }
+    let commands = done.iter().filter(|deed| deed.line.is_some()).count();
+    println!("    agent, {what}: {} deeds, {commands} of them commands", done.len());
+    // The comparison would see a single one more, less, or elsewhere.
+    for at in 0..done.len() {
+        let mut other = done.clone();
+        let taken = other.remove(at);
+        assert!(difference(&planned, &other).is_some(), "without {at}");
+        other.insert(at, taken.clone());
+        other.insert(at, taken);
+        assert!(difference(&planned, &other).is_some(), "{at} twice");
+    }
+}
+
+/// Everything that the engine has told of since then.
 fn engine_told(site: &Site, since: &str) -> String {
     let until = site.droplet.said(["date", "+%s.%N"]).unwrap();
     let (since, until) = (format!("--since={since}"), format!("--until={until}"));

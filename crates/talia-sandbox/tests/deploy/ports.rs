@@ -6,6 +6,7 @@ use talia_pipeline::{
 };
 
 use crate::{
+    fidelity::released_as_planned,
     hosts::webhook_is_answered,
     kit::{Behaviour, Site, Yard},
     load::{Kind, Mix, Told},
@@ -24,7 +25,7 @@ const SWITCH: [&str; 8] = [
 ];
 
 /// Those that change something; what only asks leaves what the one before it has left.
-const CHANGES: [&str; 4] = [SWITCH[0], SWITCH[4], SWITCH[5], SWITCH[6]];
+const CHANGES: [&str; 3] = [SWITCH[0], SWITCH[4], SWITCH[6]];
 
 /// What breaks Nginx's configuration, wherever its sites are right.
 const BROKEN: &str = "/etc/nginx/conf.d/broken.conf";
@@ -164,6 +165,6 @@ pub(crate) fn a_service_on_a_port_that_may_not_run_twice(yard: &Yard) {
     let site = site(yard);
     let (_, b) = site.pair();
     let _strategy = site.policy("strategy", "\"recreate\"");
-    site.released(&b);
+    released_as_planned(&site, "with a port, in place", &b);
     site.is_settled_at(&b);
 }
