@@ -7,7 +7,7 @@ use talia_pipeline::{
     Error, ExitCode, Result, World,
     protocol::{EnvironmentName, Request, Role, Version},
     report::{Feed, console},
-    server::{Layout, policies, refuse_shared},
+    server::{Layout, landing::Owner, policies, refuse_shared},
     settings::Policy,
     signals,
 };
@@ -25,6 +25,7 @@ struct Asked {
     environment: EnvironmentName,
     role: Role,
     request: String,
+    caller: Option<Owner>,
 }
 
 /// Answers the request of this process.
@@ -71,7 +72,10 @@ fn asked(words: &[&str]) -> Result<(Asked, World)> {
             ));
         }
     };
-    let asked = Asked { environment: environment.parse()?, role, request };
+    let number = |name: &str| world.variable(name).and_then(|value| value.parse().ok());
+    let caller = number("SUDO_UID").zip(number("SUDO_GID"));
+    let caller = caller.map(|(user, group)| Owner { user, group });
+    let asked = Asked { environment: environment.parse()?, role, request, caller };
     Ok((asked, world.cleared()))
 }
 
@@ -82,7 +86,8 @@ fn answer(asked: Asked, world: World, feed: &Feed) -> Result<ExitCode> {
     #[cfg(feature = "fault-injection")]
     faults(&asked.environment)?;
     let layout = Layout::new(&asked.environment, &policy);
-    let site = Site { layout, policy, world, role: asked.role, signals: signals::listen_gently()? };
+    let signals = signals::listen_gently()?;
+    let site = Site { layout, policy, world, role: asked.role, signals, caller: asked.caller };
     serve(&site, request, feed)
 }
 

@@ -8,6 +8,7 @@
 
 mod answer;
 mod gate;
+mod landing;
 mod logs;
 mod secrets;
 mod serve;

@@ -17,7 +17,7 @@ use talia_pipeline::{
     report::{Feed, Journal},
     server::{
         Layout, Lock, PushedFile, Record, Records, end_holders, holder, holds, interrupt_holder,
-        policies,
+        landing::Owner, policies,
     },
     settings::Policy,
 };
@@ -29,7 +29,7 @@ const PUSHED_BYTES: u64 = 1 << 20;
 /// What an agent may have at most.
 const AGENT_BYTES: u64 = 64 << 20;
 /// How long the one that is asked to end is waited for.
-const CANCELLED_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// How long an agent that has answered may take to end.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
 const NAP: Duration = Duration::from_millis(50);
@@ -41,6 +41,15 @@ pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) role: Role,
     pub(crate) signals: Cancel,
+    /// The user who asks, as sudo says.
+    pub(crate) caller: Option<Owner>,
+}
+
+/// What has a lock, a journal and logs of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    Backend,
+    Landing,
 }
 
 /// Answers a request. An error is one that nobody has told of yet: what goes wrong in a
@@ -84,7 +93,9 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             ask.change(ask.role(), move |cx, server| maintenance(cx, server, on))
         }
         Request::Prune => ask.change(ask.role(), prune),
-        Request::Boot => ask.change(ask.role(), settle_all),
+        Request::Boot => ask.boot(),
+        Request::Landing(request) => ask.landing(request),
+        Request::Rsync => Ok(ask.rsync()),
         Request::Logs(query) => ask.logs(&query),
         other => Err(Error::usage(format!("this agent does not know `{other}`"))),
     }
@@ -102,9 +113,11 @@ impl Ask<'_> {
         ExitCode::Success
     }
 
-    /// The verb, which names the run.
+    /// The verb, which names the run; about the landing page two words.
     fn name(&self) -> &str {
-        self.text.split(' ').next().unwrap_or_default()
+        let words = if self.text.starts_with("landing ") { 2 } else { 1 };
+        let end = self.text.match_indices(' ').nth(words - 1).map(|(at, _)| at);
+        &self.text[..end.unwrap_or(self.text.len())]
     }
 
     /// Who asks, where the request does not say.
@@ -114,8 +127,12 @@ impl Ask<'_> {
     }
 
     /// The journal, which says already who asks for what.
-    fn journal(&self) -> Result<Journal> {
-        let mut journal = Journal::open(&self.site.layout.journal())?;
+    fn journal(&self, area: Area) -> Result<Journal> {
+        let layout = &self.site.layout;
+        let mut journal = Journal::open(&match area {
+            Area::Backend => layout.journal(),
+            Area::Landing => layout.landing().journal(),
+        })?;
         journal.note(format!("{} asks: {}", self.site.role.name(), self.text))?;
         Ok(journal)
     }
@@ -156,7 +173,7 @@ impl Ask<'_> {
     }
 
     /// A request that changes nothing: no lock, no journal, no log.
-    fn read<T: Serialize + Send>(
+    pub(crate) fn read<T: Serialize + Send>(
         &self,
         cancel: &Cancel,
         flow: impl Fn(&Context, &Server) -> Result<T>,
@@ -193,7 +210,8 @@ impl Ask<'_> {
 
     /// A release, and the lock left behind while the client moves `latest`.
     fn release(&self, by: Who, order: &Order) -> Result<ExitCode> {
-        self.change_then(
+        self.change_in(
+            Area::Backend,
             by,
             |cx, server| {
                 let mut released = release(cx, server, order)?;
@@ -216,22 +234,28 @@ impl Ask<'_> {
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
     ) -> Result<ExitCode> {
-        self.change_then(by, flow, |_| None)
+        self.change_in(Area::Backend, by, flow, |_| None)
     }
 
-    /// As [`Ask::change`]; `stays` says what the lock is held for after it.
-    fn change_then<T: Serialize + Send>(
+    /// The same in an area; `stays` says what the lock is held for after it.
+    pub(crate) fn change_in<T: Serialize + Send>(
         &self,
+        area: Area,
         by: Who,
         flow: impl Fn(&Context, &Server) -> Result<T>,
         stays: impl Fn(&T) -> Option<String>,
     ) -> Result<ExitCode> {
         let server = self.server(by);
-        let mut lock = Lock::take(&self.site.layout.lock(), &self.holder(&server, self.name()))?;
-        let journal = self.journal()?;
+        let (layout, landing) = (&self.site.layout, self.site.layout.landing());
+        let (lock, state) = match area {
+            Area::Backend => (layout.lock(), layout.state()),
+            Area::Landing => (landing.lock(), landing.state()),
+        };
+        let mut lock = Lock::take(&lock, &self.holder(&server, self.name()))?;
+        let journal = self.journal(area)?;
         let mut pipeline = self
             .pipeline(&self.site.signals)
-            .state(State::new(self.site.layout.state()))
+            .state(State::new(state))
             .report(journal)
             .report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
@@ -280,23 +304,24 @@ impl Ask<'_> {
 
     fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
-        let Some(running) = holder(&lock)? else {
-            return Ok(self.tell(&Cancelled::NothingRan));
+        let running = holder(&lock)?.filter(|running| by.is_none_or(|by| *by == running.by));
+        let Some(running) = running else {
+            let ended = self.cancel_landing(by)?;
+            return Ok(ended.unwrap_or_else(|| self.tell(&Cancelled::NothingRan)));
         };
-        if by.is_some_and(|by| *by != running.by) {
-            return Ok(self.tell(&Cancelled::NothingRan));
-        }
         if !["release", "rollback"].contains(&running.doing.as_str()) {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
-        self.journal()?;
+        self.journal(Area::Backend)?;
         let records = || Records::read(&self.site.layout);
         let unfinished = records()?.unfinished().last().map(|record| record.id.clone());
         interrupt_holder(&lock, &running)?;
-        let ended = wait_until(CANCELLED_WITHIN, || {
-            Ok(holder(&lock)?.is_none_or(|now| now.run != running.run))
-        })?;
+        let ended =
+            wait_until(
+                ENDS_WITHIN,
+                || Ok(holder(&lock)?.is_none_or(|now| now.run != running.run)),
+            )?;
         if !ended {
             return Err(Error::step("it was asked to end, and still works")
                 .hint("one that has switched already is finished; look at `cargo xtask status`"));
@@ -324,14 +349,21 @@ impl Ask<'_> {
     }
 
     fn unlock(&self) -> Result<ExitCode> {
-        self.journal()?;
-        let ended = end_holders(&self.site.layout.lock())?;
+        self.journal(Area::Backend)?;
+        let mut ended = end_holders(&self.site.layout.lock())?;
+        ended.extend(self.unlock_landing()?);
         Ok(self.tell(&ended))
+    }
+
+    fn boot(&self) -> Result<ExitCode> {
+        let landing = self.boot_landing();
+        let backend = self.change(self.role(), settle_all)?;
+        Ok(if backend == ExitCode::Success { landing? } else { backend })
     }
 }
 
 /// What a client sends on standard input.
-fn brought(most: u64) -> Result<Vec<u8>> {
+pub(crate) fn brought(most: u64) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     std::io::stdin()
         .take(most + 1)
@@ -349,7 +381,10 @@ fn waits(release: &ReleaseId) -> String {
 }
 
 /// Whether it comes true within this time.
-fn wait_until(within: Duration, mut is_true: impl FnMut() -> Result<bool>) -> Result<bool> {
+pub(crate) fn wait_until(
+    within: Duration,
+    mut is_true: impl FnMut() -> Result<bool>,
+) -> Result<bool> {
     let mut left = within;
     while !is_true()? {
         if left.is_zero() {

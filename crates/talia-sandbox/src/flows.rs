@@ -321,9 +321,8 @@ fn server(
             .memory("/run", "mode=755")
             .memory("/run/lock", "mode=1777")
             .memory("/tmp", "exec,mode=1777")
-            .volume("/var/www", &labels)
             .volume("/var/lib/talia", &labels);
-        let disks = ["/opt", "/var/lib/docker"].into_iter();
+        let disks = ["/opt", "/var/lib/docker", "/var/www"].into_iter();
         let made = match droplet.small_disk {
             None => disks.fold(made, |made, folder| made.volume(folder, &labels)),
             Some(megabytes) => disks.fold(made, |made, folder| {

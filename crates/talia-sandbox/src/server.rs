@@ -69,7 +69,6 @@ impl WriteServer {
         tar.folder("/etc/talia", 0o755, ROOT);
         tar.folder("/var/log/talia", 0o755, ROOT);
         tar.folder("/var/lib/talia", 0o755, ROOT);
-        tar.folder("/var/www/.talia-landing", 0o755, ROOT);
         let mut users = String::new();
         for (at, environment) in droplet.environments.iter().enumerate() {
             let accounts = accounts(at, environment);
@@ -194,10 +193,7 @@ impl WriteServer {
         }
         tar.link(&format!("{lib}/sock/api.sock"), "blue/api.sock");
 
-        let landing = format!("/var/www/.talia-landing/{environment}");
-        tar.folder(&landing, 0o755, ROOT);
-        tar.folder(&format!("{landing}/staging"), 0o755, ROOT);
-        tar.folder(&format!("{landing}/releases"), 0o755, ROOT);
+        // As somebody has made it by hand: the first release keeps it.
         tar.folder(&web, 0o755, ROOT);
         let page = format!("<!doctype html><title>{environment}</title><p>Nothing yet.\n");
         text(tar, &format!("{web}/index.html"), 0o644, page);

@@ -38,7 +38,12 @@ pub(crate) fn policy(facts: &Facts, at: usize, environment: &str, within: &str) 
          database = \"DATABASE_URL\"\n\
          keep = 7\n\
          keep_days = 14\n\
-         scratch = \"SCRATCH_DATABASE_URL\"\n",
+         scratch = \"SCRATCH_DATABASE_URL\"\n\
+         \n\
+         [{within}landing]\n\
+         keep_releases = 5\n\
+         keep_assets = 3\n\
+         idle_seconds = 30\n",
         facts.repository(),
         host_name(environment),
     )

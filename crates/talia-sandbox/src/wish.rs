@@ -79,8 +79,8 @@ impl DropletWish {
         self
     }
 
-    /// Keeps `/opt` and the engine's data in memory, each in this many megabytes,
-    /// so that a disk can be full. A reboot empties both.
+    /// Keeps `/opt`, `/var/www` and the engine's data in memory, each in this many
+    /// megabytes, so that a disk can be full. A reboot empties them.
     #[must_use]
     pub fn small_disk(mut self, megabytes: u32) -> Self {
         self.small_disk = Some(megabytes);

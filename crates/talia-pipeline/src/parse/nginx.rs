@@ -22,6 +22,8 @@ pub struct Site {
     pub proxies: Vec<Proxy>,
     /// Whether files are cached open, so that a replaced page would be served on.
     pub caches_open_files: bool,
+    /// Whether links are refused somewhere in it, so that no folder may be one.
+    pub refuses_links: bool,
 }
 
 /// A `proxy_pass`.
@@ -88,6 +90,7 @@ impl Site {
 pub fn sites(shown: &str) -> Vec<Site> {
     let mut found = Vec::new();
     collect(&included::whole(shown), false, &mut found);
+    collect(&tree, Inherited::default(), &mut found);
     found
 }
 
@@ -205,6 +208,18 @@ fn collect(tree: &[Directive], caches: bool, found: &mut Vec<Site>) {
             found.push(site(&directive.block, caches));
         } else {
             collect(&directive.block, caches, found);
+/// What holds in a block unless it says otherwise.
+#[derive(Clone, Copy, Default)]
+struct Inherited {
+    caches: bool,
+    refuses_links: bool,
+}
+
+impl Inherited {
+    fn within(self, block: &[Directive]) -> Self {
+        Self {
+            caches: is_on(block, "open_file_cache").unwrap_or(self.caches),
+            refuses_links: is_on(block, "disable_symlinks").unwrap_or(self.refuses_links),
         }
     }
 }
@@ -215,14 +230,32 @@ fn caches_open_files(block: &[Directive]) -> Option<bool> {
         "include" => caches_open_files(&directive.block),
         _ => None,
     })
+fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
+    let inherited = inherited.within(tree);
+    for directive in tree {
+        if directive.words.first().is_some_and(|name| name == "server")
+            && !directive.block.is_empty()
+        {
+            found.push(site(&directive.block, inherited));
+        } else {
+            collect(&directive.block, inherited, found);
+        }
+    }
 }
 
-fn site(block: &[Directive], caches: bool) -> Site {
+fn is_on(block: &[Directive], name: &str) -> Option<bool> {
+    let last = block.iter().rev().find(|it| it.words.first().is_some_and(|word| word == name))?;
+    Some(last.words.get(1).is_some_and(|value| value != "off"))
+}
+
+fn site(block: &[Directive], inherited: Inherited) -> Site {
+    let Inherited { caches, refuses_links } = inherited.within(block);
     let mut site = Site {
         names: Vec::new(),
         listens: Vec::new(),
         proxies: Vec::new(),
-        caches_open_files: caches_open_files(block).unwrap_or(caches),
+        caches_open_files: caches,
+        refuses_links,
     };
     let mut open: Vec<(&Directive, Option<&String>)> =
         block.iter().map(|one| (one, None)).collect();
@@ -239,6 +272,10 @@ fn site(block: &[Directive], caches: bool) -> Site {
                 .proxies
                 .extend(rest.first().map(|to| Proxy { to: to.clone(), file: file.cloned() })),
             "include" => inside = rest.first(),
+            "proxy_pass" => site.proxies.extend(rest.first().cloned()),
+            "disable_symlinks" if rest.first().is_some_and(|value| value != "off") => {
+                site.refuses_links = true;
+            }
             _ => {}
         }
         open.extend(directive.block.iter().map(|one| (one, inside)));
@@ -366,6 +403,7 @@ http {
         add_header X "a; } b";
         if ($uri ~ "^/\d{4}") { return 404; }
         location = /api/health { proxy_pass http://unix:/var/lib/talia/p/sock/api.sock:/api/health; }
+        location /media/ { disable_symlinks if_not_owner; }
         location /up/ { proxy_pass http://backend${suffix}; }
     }
 }"#;
@@ -380,6 +418,12 @@ http {
         let elsewhere = |way| second.proxies_elsewhere(way).collect::<Vec<_>>();
         assert_eq!(elsewhere(socket), ["http://backend${suffix}"]);
         assert_eq!(elsewhere(Way::Socket("/var/lib/talia/p/sock/api")).len(), 2);
+        assert!(!sites[0].refuses_links && second.refuses_links);
+        assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"), "another too");
+        let elsewhere = |socket| second.proxies_elsewhere(socket).collect::<Vec<_>>();
+        assert_eq!(elsewhere("/var/lib/talia/p/sock/api.sock"), ["http://backend${suffix}"]);
+        assert_eq!(elsewhere("/var/lib/talia/p/sock/api").len(), 2);
+        assert!(second.proxies.contains(&"http://backend${suffix}".to_owned()));
     }
 
     #[test]

@@ -234,6 +234,21 @@ impl Spawn {
     }
 }
 
+/// Becomes another program: the same process, with the streams and the open locks that it
+/// has, and this environment alone. Comes back only where that fails.
+///
+/// For whoever decided who may run something, and has nothing to say after it.
+pub fn become_program<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+    program: &Path,
+    args: &[&OsStr],
+    environment: impl IntoIterator<Item = (N, V)>,
+) -> io::Error {
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to other programs")]
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(environment).current_dir("/");
+    command.exec()
+}
+
 fn has_nul(text: &OsStr) -> bool {
     text.as_encoded_bytes().contains(&0)
 }

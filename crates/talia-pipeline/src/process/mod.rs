@@ -65,7 +65,7 @@ mod spawn_error;
 mod supervisor;
 
 pub use cancel::{Cancel, Level};
-pub use command::{Leaves, Limits, Spawn, Stdin, Stream};
+pub use command::{Leaves, Limits, Spawn, Stdin, Stream, become_program};
 pub use leftovers::end_marked_leftovers;
 pub use mark::{RUN_MARK, RunMark};
 pub use spawn_error::SpawnError;

@@ -22,7 +22,7 @@ pub use answer::{
 pub use landing::{
     LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
     LandingReleased, LandingRequest, LandingState, LandingTaken, LandingTransaction,
-    LandingVerified,
+    LandingVerified, LandingVersion,
 };
 pub use request::{LogQuery, Request, Role};
 pub use slot::Slot;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, Result},
     hole,
+    landing::ContentHash,
 };
 
 fn is_hex(text: &str) -> bool {
@@ -192,6 +193,11 @@ impl ReleaseId {
     /// ```
     pub fn new(now_ms: u64, revision: &RevisionId) -> Self {
         Self(format!("{}-{}", compact_time(now_ms), revision.short()))
+    }
+
+    /// The id of what has this tree and was made from no revision.
+    pub fn of_tree(now_ms: u64, tree: ContentHash) -> Self {
+        Self(format!("{}-{}", compact_time(now_ms), tree.short()))
     }
 
     /// The stand-in for an id that only the server's answer tells.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::Write,
+    io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -14,6 +14,9 @@ use super::Report;
 
 /// How many events wait for a slow client; the oldest are dropped beyond it.
 const WAITING: usize = 4096;
+
+/// How much of a line is written at a time: as long as something goes, there is a reader.
+const CHUNK: usize = 64 << 10;
 
 /// Writes events as JSON lines on a thread of its own, so that whoever reads them can
 /// neither block the work nor end it.
@@ -35,6 +38,8 @@ struct Shared {
 struct State {
     waiting: VecDeque<String>,
     dropped: usize,
+    /// How many chunks were written.
+    written: usize,
     /// Nothing more will come.
     over: bool,
     /// All that came is written, or nobody reads any more.
@@ -75,7 +80,13 @@ impl Shared {
             });
             let lines = lost.iter().chain([&line]);
             let text: String = lines.map(|line| format!("{line}\n")).collect();
-            if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            let write = |chunk: &[u8]| {
+                out.write_all(chunk)?;
+                self.lock().written += 1;
+                Ok(())
+            };
+            let written: io::Result<()> = text.as_bytes().chunks(CHUNK).try_for_each(write);
+            if written.and_then(|()| out.flush()).is_err() {
                 gone();
                 break;
             }
@@ -111,15 +122,18 @@ impl Feed {
         self.shared.lock().done
     }
 
-    /// Waits until all is written, but no longer than this: a client that has stopped
-    /// reading is not waited for.
+    /// Waits until all is written, but no longer than this while nothing goes: a client
+    /// that has stopped reading is not waited for.
     pub fn finish(mut self, at_most: Duration) {
         let mut state = self.shared.lock();
         state.over = true;
         self.shared.changed.notify_all();
-        let mut left = at_most;
+        let (mut left, mut written) = (at_most, state.written);
         const NAP: Duration = Duration::from_millis(20);
         while !state.done && !left.is_zero() {
+            if state.written != written {
+                (left, written) = (at_most, state.written);
+            }
             let waited = self.shared.changed.wait_timeout(state, NAP);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             left = left.saturating_sub(NAP);

@@ -8,6 +8,8 @@ use crate::{
     templates,
 };
 
+use super::landing::LandingPlace;
+
 /// The paths of one environment.
 ///
 /// ```
@@ -22,6 +24,7 @@ use crate::{
 pub struct Layout {
     environment: EnvironmentName,
     folder: Utf8PathBuf,
+    web: Utf8PathBuf,
     root: Utf8PathBuf,
 }
 
@@ -37,6 +40,7 @@ impl Layout {
         Self {
             environment: environment.clone(),
             folder: policy.folder.clone(),
+            web: policy.web.clone(),
             root: Utf8PathBuf::from("/"),
         }
     }
@@ -45,6 +49,7 @@ impl Layout {
     #[must_use]
     pub fn below(mut self, root: &Utf8Path) -> Self {
         self.folder = root.join(self.folder.as_str().trim_start_matches('/'));
+        self.web = root.join(self.web.as_str().trim_start_matches('/'));
         root.clone_into(&mut self.root);
         self
     }
@@ -170,6 +175,11 @@ impl Layout {
     /// While this file is there, clients get the maintenance page.
     pub fn maintenance(&self) -> Utf8PathBuf {
         self.own().join("maintenance")
+    }
+
+    /// The landing page.
+    pub fn landing(&self) -> LandingPlace {
+        LandingPlace::new(self.web.clone(), self.own().join("landing"), self.environment.as_str())
     }
 
     /// The app's logs in a slot.

@@ -7,6 +7,7 @@ mod app_logs;
 mod compose_env;
 mod endpoint;
 mod files;
+pub mod landing;
 mod layout;
 mod lock;
 mod policies;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::landing::{LandingStrategy, TreePath};
 
 use super::{
-    grammar::{Check, Fault},
+    grammar::{Check, Fault, is_text},
     policy::count,
     read::{In, all, seconds},
 };
@@ -83,5 +83,8 @@ pub(super) fn landing(landing: In<'_, '_, '_, '_>) -> LandingPolicy {
 /// A place in the published folder.
 fn tree_path(text: &str) -> Check {
     let expected = "a path in the published folder, such as `.well-known`";
-    text.parse::<TreePath>().map(|_| ()).map_err(|_| Fault::new(expected))
+    match text.parse::<TreePath>() {
+        Ok(_) if is_text(text) => Ok(()),
+        _ => Err(Fault::new(expected)),
+    }
 }

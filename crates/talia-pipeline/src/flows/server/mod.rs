@@ -7,6 +7,7 @@ mod carry_out;
 mod compose_check;
 mod files;
 mod host;
+pub mod landing;
 mod logs;
 mod look;
 mod outlook;

@@ -54,6 +54,6 @@ pub(super) fn state(cx: &Context, server: &Server, seen: &Seen) -> Result<Server
         maintenance: server.layout.maintenance().exists(),
         backup: super::backup::last_backup(cx, server)?,
         free_bytes: room.bytes,
-        landing: None,
+        landing: Some(super::landing::state(cx, server)?),
     })
 }

@@ -25,6 +25,17 @@ pub struct LandingTaken {
     pub by: Who,
 }
 
+/// What every release has at its top for all to read: `/.talia-version.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandingVersion {
+    /// Its id.
+    pub release: ReleaseId,
+    /// What it was made from.
+    pub revision: RevisionId,
+    /// The hash of its tree.
+    pub tree: ContentHash,
+}
+
 /// Something that was changed by hand since the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]

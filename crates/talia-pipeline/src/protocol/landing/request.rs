@@ -7,12 +7,9 @@ use crate::{
     landing::{ContentHash, TreePath},
 };
 
-use super::{
-    super::{
-        word::{ReleaseId, RevisionId, Who},
-        words::Words,
-    },
-    encoded::{decode, encode},
+use super::super::{
+    word::{ReleaseId, RevisionId, Who},
+    words::Words,
 };
 
 /// What a client asks about the landing page.
@@ -97,7 +94,7 @@ impl LandingRequest {
                 Self::Rollback { to, from, by: words.parse("a name")? }
             }
             "releases" => Self::Releases,
-            "read" => Self::Read(decode(words.next("a file's path")?)?),
+            "read" => Self::Read(TreePath::decoded(words.next("a file's path")?)?),
             _ => return Err(Error::refused("there is no such request about the landing page")),
         })
     }
@@ -121,7 +118,7 @@ impl fmt::Display for LandingRequest {
                 write!(f, "rollback {to} from {from} by {by}")
             }
             Self::Releases => f.write_str("releases"),
-            Self::Read(path) => write!(f, "read {}", encode(path)),
+            Self::Read(path) => write!(f, "read {}", path.encoded()),
         }
     }
 }

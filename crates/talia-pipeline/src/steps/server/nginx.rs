@@ -227,6 +227,25 @@ impl Step for NginxRenewed {
         let line = self.workers.line().purpose("whether Nginx works with what it was told to read");
         let pace = Pace { interval: Duration::from_millis(100), deadline: RENEWED_WITHIN };
         Action::poll(line, pace, |one| self.judge(one.answer))
+/// `nginx -s reload`: the same, where no systemd does it.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct NginxSignalReload;
+
+impl Step for NginxSignalReload {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "tell nginx to reload".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = CommandLine::new("nginx")
+            .args(["-s", "reload"])
+            .timeout(Duration::from_secs(60))
+            .purpose("Nginx's new configuration");
+        Action::command(line, |_| Ok(()))
     }
 
     fn assume(&self) {}
@@ -297,5 +316,10 @@ mod tests {
     #[test]
     fn nginx_reload_minimal() {
         check("nginx_reload__minimal", &NginxReload);
+    }
+
+    #[test]
+    fn nginx_signal_reload_minimal() {
+        check("nginx_signal_reload__minimal", &NginxSignalReload);
     }
 }

@@ -155,6 +155,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "report/console.rs",
             "runner/faults.rs",
             "server/app_logs.rs",
+            "server/landing/",
             "server/lock.rs",
             "state.rs",
             "steps/landing/hash.rs",

@@ -1,0 +1,178 @@
+//! Requests about the landing page; and rsync, for its one open transaction.
+
+use std::{ffi::OsStr, fs::DirBuilder, os::unix::fs::DirBuilderExt as _};
+
+use talia_pipeline::{
+    Error, ExitCode, Result,
+    flows::server::landing::{self, LandingBackOrder, LandingOrder},
+    landing::TreeChanges,
+    process::become_program,
+    protocol::{Cancelled, LandingRequest, LockHolder, ReleaseId, Who},
+    report::console,
+    server::{
+        Lock, end_holders, holder, interrupt_holder,
+        landing::{LandingPlace, LandingSeen, Transaction},
+    },
+};
+
+use crate::serve::{Area, Ask, ENDS_WITHIN, brought, wait_until};
+
+/// What a release's changes may have at most: some 400,000 files.
+const CHANGES_BYTES: u64 = 64 << 20;
+
+impl Ask<'_> {
+    /// Answers a request about the landing page.
+    pub(crate) fn landing(&self, request: LandingRequest) -> Result<ExitCode> {
+        let signals = &self.site.signals;
+        match request {
+            LandingRequest::Index(own) => {
+                self.read(signals, move |cx, server| landing::index(cx, server, own))
+            }
+            LandingRequest::Releases => self.read(signals, landing::releases),
+            LandingRequest::Read(path) => {
+                self.read(signals, |cx, server| landing::read(cx, server, &path))
+            }
+            LandingRequest::Begin { tree, revision, after, by, accept_drift } => {
+                let owner = self.site.caller.ok_or_else(|| {
+                    Error::refused("nobody is there whom rsync could work as")
+                        .hint("a landing release is begun over ssh, by the deploy user")
+                })?;
+                let changes = brought(CHANGES_BYTES)?;
+                let changes: TreeChanges = serde_json::from_slice(&changes).map_err(|cause| {
+                    Error::usage(format!("standard input holds no changes of a tree: {cause}"))
+                })?;
+                let order = LandingOrder { tree, revision, after, accept_drift, changes, owner };
+                self.change_landing(by, |cx, server| landing::begin(cx, server, &order))
+            }
+            LandingRequest::Commit(id) => {
+                let by = self.asked_for(&id)?;
+                self.change_landing(by, |cx, server| landing::commit(cx, server, &id))
+            }
+            LandingRequest::Abort(id) => {
+                let by = self.asked_for(&id)?;
+                self.change_landing(by, |cx, server| landing::abort(cx, server, &id))
+            }
+            LandingRequest::Rollback { to, from, by } => {
+                let order = LandingBackOrder { to, from };
+                self.change_landing(by, |cx, server| landing::rollback(cx, server, &order))
+            }
+            other => Err(Error::usage(format!("this agent does not know `{other}`"))),
+        }
+    }
+
+    fn place(&self) -> LandingPlace {
+        self.site.layout.landing()
+    }
+
+    /// A change of the landing page, beside whatever happens to the backend.
+    pub(crate) fn change_landing<T: serde::Serialize + Send>(
+        &self,
+        by: Who,
+        flow: impl Fn(&talia_pipeline::Context, &landing::Server) -> Result<T>,
+    ) -> Result<ExitCode> {
+        // Root's alone from the beginning.
+        let own = self.place().own().to_owned();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&own)
+            .map_err(|cause| Error::step(format!("{own} cannot be made")).caused_by(cause))?;
+        self.change_in(Area::Landing, by, flow, |_| None)
+    }
+
+    /// Who has begun the transaction that is spoken of.
+    fn asked_for(&self, id: &ReleaseId) -> Result<Who> {
+        let open = Transaction::read(&self.place())?.filter(|open| open.id == *id);
+        Ok(open.map_or_else(|| self.role(), |open| open.by))
+    }
+
+    /// Becomes rsync's daemon for the open transaction. Comes back only where that is
+    /// refused: rsync's client gets one line by standard error then, because standard
+    /// output is rsync's.
+    pub(crate) fn rsync(&self) -> ExitCode {
+        let Err(error) = self.become_rsync();
+        let hint = error.hint_text().map(|hint| format!("\n{hint}")).unwrap_or_default();
+        console::print_error(&format!("talia-agent: {error}{hint}\n"));
+        error.exit_code()
+    }
+
+    fn become_rsync(&self) -> Result<std::convert::Infallible> {
+        let place = self.place();
+        let open = || {
+            let open = Transaction::read(&place)?.filter(|open| open.is_open);
+            open.ok_or_else(|| {
+                Error::refused("no release of the landing page is open, so nothing is taken")
+                    .hint("`cargo xtask deploy landing` opens one")
+            })
+        };
+        // Before anything is made on the disk.
+        let transaction = open()?;
+        let holder = LockHolder {
+            pid: std::process::id(),
+            doing: "rsync".to_owned(),
+            by: transaction.by,
+            run: transaction.id.to_string(),
+            since_ms: self.site.world.now_ms(),
+        };
+        // rsync and all that it starts hold the lock, because it is handed on.
+        let _lock = Lock::take(&place.rsync_lock(), &holder)?;
+        // It may have been committed by the time the lock was free.
+        open()?;
+        let program = self.site.world.find_program("rsync").ok_or_else(|| {
+            Error::preflight("there is no rsync on this server").hint("root installs it there")
+        })?;
+        let config = format!("--config={}", place.rsyncd());
+        let args = ["--server", "--daemon", config.as_str(), "."].map(OsStr::new);
+        let environment = self.site.world.child_environment();
+        let cause = become_program(program.as_std_path(), &args, &environment);
+        Err(Error::step("rsync cannot be started").caused_by(cause))
+    }
+
+    /// Ends what works on the landing page, or the transaction that is open, where this
+    /// one has asked for it; `None` where there is nothing.
+    pub(crate) fn cancel_landing(&self, by: Option<&Who>) -> Result<Option<ExitCode>> {
+        let place = self.place();
+        let is_meant = |who: &Who| by.is_none_or(|by| by == who);
+        let live = || -> Result<Option<ReleaseId>> {
+            Ok(LandingSeen::look(&place)?.live().map(|live| live.id.clone()))
+        };
+        if let Some(running) = holder(&place.lock())?.filter(|running| is_meant(&running.by)) {
+            let before = live()?;
+            interrupt_holder(&place.lock(), &running)?;
+            let has_ended = || Ok(holder(&place.lock())?.is_none_or(|now| now.run != running.run));
+            if !wait_until(ENDS_WITHIN, has_ended)? {
+                return Err(Error::step("it was asked to end, and still works")
+                    .hint("look at `cargo xtask status`; `cargo xtask unlock` ends it at once"));
+            }
+            let now = live()?;
+            return Ok(Some(match now.filter(|now| Some(now) != before.as_ref()) {
+                Some(now) => self.tell(&Cancelled::Live(now)),
+                None => self.tell(&Cancelled::Undone),
+            }));
+        }
+        if Transaction::read(&place)?.is_none_or(|open| !is_meant(&open.by)) {
+            return Ok(None);
+        }
+        self.change_landing(self.role(), |cx, server| {
+            landing::abort_open(cx, server)?;
+            Ok(Cancelled::Undone)
+        })
+        .map(Some)
+    }
+
+    /// Ends whoever works on the landing page, rsync too.
+    pub(crate) fn unlock_landing(&self) -> Result<Vec<u32>> {
+        let place = self.place();
+        let mut ended = end_holders(&place.lock())?;
+        ended.extend(end_holders(&place.rsync_lock())?);
+        Ok(ended)
+    }
+
+    /// After a reboot: what was left half done is put right.
+    pub(crate) fn boot_landing(&self) -> Result<ExitCode> {
+        if !self.place().own().exists() {
+            return Ok(ExitCode::Success);
+        }
+        self.change_landing(self.role(), landing::settle_now)
+    }
+}

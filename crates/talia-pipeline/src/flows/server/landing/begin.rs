@@ -1,0 +1,181 @@
+//! Opens a transaction: rsync gets a tree to change that nobody is given.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    landing::{ContentHash, LandingStrategy, Tree, TreeChanges, TreePath},
+    protocol::{LandingBegun, LandingTransaction, ReleaseId, RevisionId},
+    server::landing::{LandingPlace, LandingSeen, Owner, Published, Transaction, VERSION_FILE},
+    steps::server::landing::{
+        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StampLanding,
+        WriteTransaction,
+    },
+};
+
+use super::{
+    super::Server,
+    abort::forget,
+    checks,
+    look::{open, published},
+    settle::settle,
+};
+
+/// What shall be published.
+#[derive(Debug, Clone)]
+pub struct LandingOrder {
+    /// The hash of its tree.
+    pub tree: ContentHash,
+    /// What it is made from.
+    pub revision: RevisionId,
+    /// The release that the client saw live.
+    pub after: Option<ReleaseId>,
+    /// Whether files that were edited on the server may be replaced.
+    pub accept_drift: bool,
+    /// What makes its tree of what the client saw published.
+    pub changes: TreeChanges,
+    /// Whom rsync works as.
+    pub owner: Owner,
+}
+
+/// Opens a transaction for one release of the landing page. What is published stays as it
+/// is; rsync gets a tree of its own, in which every unchanged file is the live one under
+/// another name that it cannot write to.
+///
+/// # Errors
+/// Refused while another transaction is open, when another release is live than the client
+/// saw, when files were changed by hand, when the tree cannot be published; preflight when
+/// this server cannot publish, or has no room.
+pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<LandingBegun> {
+    let place = server.layout.landing();
+    let seen = cx.observe(ReadLanding::new(&place))?;
+    let other = open(cx, server, &place, &seen)?;
+    if let Some(other) = &other {
+        refuse_active(server, other, order)?;
+    }
+    let mut seen = settle(cx, server, seen, None)?;
+    let replaced = seen.transaction.as_ref().map(|transaction| transaction.id.clone());
+    if let Some(replaced) = &replaced {
+        cx.note(format!("the transaction {replaced} gives way: nothing was heard of it"));
+        forget(cx, server, &mut seen)?;
+    }
+    refuse_race(&seen, order.after.as_ref())?;
+    if order.owner.user == 0 {
+        return Err(Error::refused("rsync would work as root")
+            .hint("a landing release is begun over ssh, by the deploy user"));
+    }
+    checks::server(cx, server, &place, &seen)?;
+    let published = published(cx, server, &place, &seen)?;
+    checks::drift(&published.drift, order.accept_drift)?;
+    let announced = order.changes.applied_to(published.tree.clone());
+    if announced.hash() != order.tree {
+        return Err(Error::refused(
+            "what was announced does not follow from what is published now",
+        )
+        .hint("something was changed meanwhile: deploy again, for a new plan"));
+    }
+    checks::announced(&announced)?;
+    checks::room(cx, &place, &order.changes)?;
+    let transaction = Transaction {
+        id: free_id(server, &seen, &order.revision),
+        tree: order.tree,
+        revision: order.revision.clone(),
+        by: server.by.clone(),
+        began_ms: server.now_ms,
+        base: order.after.clone(),
+        strategy: server.policy.landing.strategy,
+        user: order.owner.user,
+        group: order.owner.group,
+        is_open: false,
+    };
+    let opened = open_for(cx, server, &place, &seen, &transaction, published, announced);
+    if let Err(error) = opened {
+        seen.transaction = Some(transaction);
+        let forgotten = cx.sheltered(|cx| forget(cx, server, &mut seen));
+        return Err(match forgotten {
+            Ok(()) => error,
+            Err(second) => Error::all(vec![error, second]),
+        });
+    }
+    let mut begun = LandingBegun::new(transaction.id, transaction.strategy);
+    begun.replaced = replaced;
+    Ok(begun)
+}
+
+/// Refuses to disturb a transaction that somebody works on.
+fn refuse_active(server: &Server, other: &LandingTransaction, order: &LandingOrder) -> Result<()> {
+    let is_own = other.by == server.by && other.tree == order.tree;
+    let idle = server.policy.landing.idle;
+    let is_idle = u128::from(other.idle_ms) >= idle.as_millis();
+    if !other.works && (is_own || is_idle) {
+        return Ok(());
+    }
+    let age = server.now_ms.saturating_sub(other.began_ms) / 1000;
+    let doing = if other.works { "its rsync works" } else { "it is not committed yet" };
+    Err(Error::refused(format!(
+        "{} releases the landing page: {}, begun {age} s ago, and {doing}",
+        other.by, other.id
+    ))
+    .hint(format!(
+        "wait: {} s after it was heard of last, another one may begin; `cargo xtask cancel` ends \
+         it at once",
+        idle.as_secs()
+    )))
+}
+
+/// Refuses what was decided on another state than this one.
+pub(super) fn refuse_race(seen: &LandingSeen, expected: Option<&ReleaseId>) -> Result<()> {
+    let live = seen.live().map(|live| &live.id);
+    if live == expected {
+        return Ok(());
+    }
+    let told = |id: Option<&ReleaseId>| id.map_or("no release".to_owned(), ReleaseId::to_string);
+    Err(Error::refused(format!(
+        "{} is live, and this was decided on when {} was",
+        told(live),
+        told(expected)
+    ))
+    .hint("somebody else has released meanwhile: deploy again, for a new plan"))
+}
+
+/// An id that no release has.
+fn free_id(server: &Server, seen: &LandingSeen, revision: &RevisionId) -> ReleaseId {
+    let mut ids = (0..).map(|later| ReleaseId::new(server.now_ms + later * 1000, revision));
+    let is_free = |id: &ReleaseId| seen.records.get(id).is_none() && !seen.has_tree(id);
+    ids.find(is_free).unwrap_or_else(ReleaseId::planned)
+}
+
+/// What is the server's own in a live folder, so that rsync may not see it: what is
+/// protected and not published.
+pub(super) fn hidden(server: &Server, announced: &Tree) -> Vec<TreePath> {
+    let protected = server.policy.landing.protected.iter();
+    let version = VERSION_FILE.parse().into_iter();
+    protected.filter(|path| announced.get(path).is_none()).cloned().chain(version).collect()
+}
+
+fn open_for(
+    cx: &Context,
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+    transaction: &Transaction,
+    published: Published,
+    announced: Tree,
+) -> Result<()> {
+    let is_in_place = transaction.strategy == LandingStrategy::InPlace;
+    cx.run(PrepareLanding::new(place).with_web(is_in_place))?;
+    let hidden = if is_in_place { hidden(server, &announced) } else { Vec::new() };
+    let base = published.tree;
+    cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced))?;
+    let root = seen.root(place);
+    if is_in_place {
+        cx.run(OpenTree::new(place.web(), transaction.owner(), &hidden))?;
+    } else {
+        cx.run(MakeStaging::new(place, root.clone(), base))?;
+        cx.run(OpenTree::new(place.staging(), transaction.owner(), &[]))?;
+    }
+    // The live files have got other names, which looks like a change.
+    if let (Some(live), Some(root)) = (seen.live(), root) {
+        cx.run(StampLanding::new(place, &live.id, root, published.stamps))?;
+    }
+    cx.run(OpenTransaction::new(place, transaction.clone(), &hidden))
+}

@@ -1,0 +1,160 @@
+//! What must hold before a release of the landing page begins.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    landing::{Entry, LandingStrategy, Leads, Tree, TreeChanges},
+    protocol::LandingDrift,
+    server::landing::{AtWeb, LandingPlace, LandingSeen, VERSION_FILE},
+    steps::server::{
+        FreeDisk,
+        landing::{CheckPlace, NginxConfiguration, RsyncVersion},
+    },
+};
+
+use super::{super::Server, look::own_sites};
+
+/// What stays free beside what is sent, in bytes.
+const SPARE: u64 = 50 << 20;
+/// And in files.
+const SPARE_FILES: u64 = 1000;
+/// So many names are told at most.
+pub(super) const TOLD: usize = 20;
+
+/// Whether this server can publish at all.
+pub(super) fn server(
+    cx: &Context,
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+) -> Result<()> {
+    let web = place.web();
+    match (&seen.web, server.policy.landing.strategy) {
+        (AtWeb::Other(what), _) => {
+            return Err(Error::refused(format!("{what}, and nothing of talia's"))
+                .hint(format!("make {web} a folder, or move it away: then it is made")));
+        }
+        (AtWeb::Release(_), LandingStrategy::InPlace) => {
+            return Err(Error::refused(format!(
+                "{web} is a link to a release, and `strategy = \"in-place\"` needs a folder"
+            ))
+            .hint("copy the release's tree to a folder in the link's place first"));
+        }
+        _ => {}
+    }
+    cx.observe(CheckPlace::new(place))?;
+    cx.observe(RsyncVersion)?;
+    if server.policy.landing.strategy == LandingStrategy::InPlace {
+        return Ok(());
+    }
+    let Some(nginx) = cx.probe(NginxConfiguration::new(place.nginx()))? else { return Ok(()) };
+    match own_sites(&server.policy, &nginx).find(|site| site.refuses_links) {
+        None => Ok(()),
+        Some(site) => Err(Error::refused(format!(
+            "Nginx follows no link for {}: `disable_symlinks` is on, and the live path is one",
+            site.names.join(" ")
+        ))
+        .hint("switch it off for that host, or set `strategy = \"in-place\"` in [landing]")),
+    }
+}
+
+/// Refuses to lose what somebody has changed by hand.
+pub(super) fn drift(drift: &[LandingDrift], is_accepted: bool) -> Result<()> {
+    if drift.is_empty() || is_accepted {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} published files were changed by hand since the release",
+        drift.len()
+    ))
+    .tail(some(drift.iter().map(LandingDrift::told)))
+    .hint("put the changes into the project first; to lose them, `--accept-drift`"))
+}
+
+/// The first of many, and how many more there are.
+pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(TOLD);
+    let mut told: Vec<String> = lines.take(TOLD).collect();
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told
+}
+
+/// Whether what a client has announced is a tree that can be published.
+pub(super) fn announced(tree: &Tree) -> Result<()> {
+    tree.check()?;
+    for (path, entry) in tree.iter() {
+        let wrong = match entry {
+            _ if path.as_str() == VERSION_FILE => "is every release's own",
+            Entry::File { mode, .. } if *mode != Entry::FILE_MODE => "has not the mode 0644",
+            Entry::Folder { mode } if *mode != Entry::FOLDER_MODE => "has not the mode 0755",
+            Entry::Link { .. } if tree.leads(path) == Leads::Out => "leads out of the tree",
+            _ => continue,
+        };
+        return Err(Error::refused(format!("{path} cannot be published: it {wrong}")));
+    }
+    Ok(())
+}
+
+/// Whether there is room for what is about to be sent.
+pub(super) fn room(cx: &Context, place: &LandingPlace, changes: &TreeChanges) -> Result<()> {
+    let beside = place.web().parent().unwrap_or(place.web());
+    let room = cx.observe(FreeDisk::new(beside))?;
+    let bytes = changes.bytes().saturating_add(SPARE);
+    if room.bytes < bytes {
+        return Err(Error::preflight(format!(
+            "{beside} has {} MB free, and this release needs {}",
+            room.bytes / 1_000_000,
+            bytes / 1_000_000
+        ))
+        .hint("free some disk there, or keep fewer: `keep_releases` in [landing] of the policy"));
+    }
+    let files = changes.len() as u64 + SPARE_FILES;
+    match room.inodes {
+        Some(free) if free < files => Err(Error::preflight(format!(
+            "{beside} can take {free} more files, and this release may need {files}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, landing::ContentHash};
+
+    #[test]
+    fn what_must_not_be_published_is_refused_however_it_is_announced() {
+        let file = |mode| Entry::File { size: 1, hash: ContentHash::of(b"x"), mode };
+        let judged = |entries: Vec<(&str, Entry)>| {
+            let entries = entries.into_iter().map(|(path, entry)| (path.parse().unwrap(), entry));
+            announced(&entries.collect())
+        };
+        let folder = || ("d", Entry::folder());
+        assert!(judged(vec![folder(), ("d/x", Entry::link("../y")), ("y", file(0o644))]).is_ok());
+        for (entry, why) in [
+            (("d/x", Entry::link("../../y")), "leads out"),
+            (("x", Entry::link("/etc/passwd")), "leads out"),
+            (("x", file(0o4755)), "mode 0644"),
+            (("x", Entry::Folder { mode: 0o777 }), "mode 0755"),
+            ((VERSION_FILE, file(0o644)), "release's own"),
+        ] {
+            let error = judged(vec![folder(), entry]).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Refused);
+        }
+        assert!(judged(vec![("a/b", file(0o644))]).is_err(), "it is in no folder");
+    }
+
+    #[test]
+    fn of_many_changes_by_hand_some_are_told() {
+        let all: Vec<LandingDrift> = (0..50)
+            .map(|number| LandingDrift::Added { path: format!("f{number}").parse().unwrap() })
+            .collect();
+        assert!(drift(&all, true).is_ok() && drift(&[], false).is_ok());
+        let error = drift(&all, false).unwrap_err();
+        assert!(error.to_string().contains("50 published files"), "{error}");
+        assert_eq!(some(all.iter().map(LandingDrift::told)).last().unwrap(), "and 30 more");
+    }
+}

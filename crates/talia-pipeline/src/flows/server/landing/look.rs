@@ -1,0 +1,170 @@
+//! What is published, for whoever asks. Nothing here changes anything.
+
+use crate::{
+    context::Context,
+    error::Result,
+    landing::{ContentHash, LandingStrategy, TreePath},
+    parse::nginx::Site,
+    protocol::{
+        LandingFile, LandingIndex, LandingRelease, LandingState, LandingTransaction, ReleaseId,
+    },
+    server::{
+        holder,
+        landing::{AtWeb, LandingPlace, LandingSeen, Published},
+    },
+    settings::Policy,
+    steps::server::landing::{
+        NginxConfiguration, NginxNow, ReadLanding, ReadLandingFile, ReadOpenTransaction,
+        ReadPublished,
+    },
+};
+
+use super::super::Server;
+
+/// What is published, with what a plan has to know. `own` is the hash of the client's own
+/// tree: where it is that of what is published, nothing more is told.
+///
+/// No file is read but those that have changed since the release by what `lstat` says of
+/// them; all are where no release is live.
+///
+/// # Errors
+/// When what is published cannot be read.
+pub fn index(cx: &Context, server: &Server, own: Option<ContentHash>) -> Result<LandingIndex> {
+    let place = server.layout.landing();
+    let seen = cx.observe(ReadLanding::new(&place))?;
+    let transaction = open(cx, server, &place, &seen)?;
+    let published = published(cx, server, &place, &seen)?;
+    let hash = hash(&seen, &published);
+    let unfinished = seen.records.unfinished().next().map(|record| record.id.clone());
+    let is_done = own == Some(hash) && unfinished.is_none();
+    let notes = if is_done { Vec::new() } else { notes(cx, server, &place, &seen, &published)? };
+    Ok(LandingIndex {
+        live: seen.live().map(|live| live.taken()),
+        hash,
+        tree: (!is_done).then_some(published.tree),
+        drift: published.drift,
+        transaction,
+        unfinished,
+        strategy: server.policy.landing.strategy,
+        protected: server.policy.landing.protected.clone(),
+        notes,
+    })
+}
+
+/// The transaction that is open, if one is.
+pub(super) fn open(
+    cx: &Context,
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+) -> Result<Option<LandingTransaction>> {
+    let ask = |transaction| cx.observe(ReadOpenTransaction::new(place, transaction, server.now_ms));
+    seen.transaction.as_ref().map(ask).transpose()
+}
+
+/// What is published now.
+pub(super) fn published(
+    cx: &Context,
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+) -> Result<Published> {
+    let Some(root) = seen.root(place) else { return Ok(Published::default()) };
+    let protected = &server.policy.landing.protected;
+    cx.observe(ReadPublished::new(place, root, seen.live(), protected))
+}
+
+/// The hash of what is published.
+fn hash(seen: &LandingSeen, published: &Published) -> ContentHash {
+    match seen.live() {
+        Some(live) if published.drift.is_empty() => live.tree,
+        _ => published.tree.hash(),
+    }
+}
+
+/// What a person should know before a release.
+fn notes(
+    cx: &Context,
+    server: &Server,
+    place: &LandingPlace,
+    seen: &LandingSeen,
+    published: &Published,
+) -> Result<Vec<String>> {
+    let mut notes: Vec<String> =
+        published.odd.iter().map(|odd| format!("not published again: {odd}")).collect();
+    let web = place.web();
+    match (&seen.web, server.policy.landing.strategy) {
+        (AtWeb::Other(what), _) => notes.push(format!("{what}: no release of talia's")),
+        (AtWeb::Folder, LandingStrategy::Release) => notes.push(format!(
+            "{web} is a folder: the first release puts a link in its place, and keeps it to go \
+             back to"
+        )),
+        (AtWeb::Release(_), LandingStrategy::InPlace) => {
+            notes.push(format!("{web} is a link, and `strategy = \"in-place\"` needs a folder"));
+        }
+        _ => {}
+    }
+    let Some(nginx) = cx.probe(NginxConfiguration::new(place.nginx()))? else {
+        notes.push("Nginx refuses its own configuration: `nginx -t` tells why".to_owned());
+        return Ok(notes);
+    };
+    if let Some(site) = own_sites(&server.policy, &nginx).find(|site| site.refuses_links) {
+        notes.push(format!("{}: `disable_symlinks` is on", site.names.join(" ")));
+    }
+    if caches_files(&server.policy, &nginx) {
+        notes.push("`open_file_cache` is on, so Nginx is reloaded after the switch".to_owned());
+    }
+    Ok(notes)
+}
+
+/// The virtual hosts that serve the landing page.
+pub(super) fn own_sites<'a>(
+    policy: &'a Policy,
+    nginx: &'a NginxNow,
+) -> impl Iterator<Item = &'a Site> {
+    let is_own = |site: &&Site| policy.host.as_ref().is_some_and(|host| site.names.contains(host));
+    nginx.sites.iter().filter(is_own)
+}
+
+/// Whether Nginx would serve old files on after a switch.
+pub(super) fn caches_files(policy: &Policy, nginx: &NginxNow) -> bool {
+    own_sites(policy, nginx).any(|site| site.caches_open_files)
+}
+
+/// The landing page in the answer to `status`.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn state(cx: &Context, server: &Server) -> Result<LandingState> {
+    let place = server.layout.landing();
+    let seen = cx.observe(ReadLanding::new(&place))?;
+    Ok(LandingState {
+        live: seen.live().map(|live| live.taken()),
+        transaction: open(cx, server, &place, &seen)?,
+        lock: holder(&place.lock())?,
+        unfinished: seen.records.unfinished().next().map(|record| record.id.clone()),
+    })
+}
+
+/// The releases that are kept, the newest first.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn releases(cx: &Context, server: &Server) -> Result<Vec<LandingRelease>> {
+    let seen = cx.observe(ReadLanding::new(&server.layout.landing()))?;
+    let live: Option<ReleaseId> = seen.live().map(|live| live.id.clone());
+    Ok(seen.records.all.iter().rev().map(|record| record.listed(live.as_ref())).collect())
+}
+
+/// What a file holds that clients get.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(cx: &Context, server: &Server, path: &TreePath) -> Result<LandingFile> {
+    let place = server.layout.landing();
+    let seen = cx.observe(ReadLanding::new(&place))?;
+    match seen.root(&place) {
+        Some(root) => cx.observe(ReadLandingFile::new(root, path)),
+        None => Ok(LandingFile::Missing),
+    }
+}

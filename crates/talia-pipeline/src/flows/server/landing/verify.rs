@@ -1,0 +1,330 @@
+//! What clients get after a switch, held against what they should.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    landing::{ContentHash, Entry, Leads, Tree, TreeChanges, TreePath},
+    protocol::LandingVerified,
+    server::landing::VERSION_FILE,
+    steps::server::{
+        Pause,
+        landing::{Fetch, FetchServed, Served},
+    },
+};
+
+use super::{super::Server, checks::some};
+
+/// How many paths are asked for with one command, and how many bytes come.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 64 << 20;
+/// How often is asked again while Nginx's new workers take over.
+const RELOADED_TRIES: usize = 20;
+const NAP: Duration = Duration::from_millis(250);
+/// What a web server is asked for where a folder is.
+const PAGE: &str = "index.html";
+
+/// A release as clients should get it.
+pub(super) struct Switched<'a> {
+    /// What was published before.
+    pub(super) before: &'a Tree,
+    /// What is published now.
+    pub(super) now: &'a Tree,
+    /// What of older releases is served still, and the release's own file.
+    pub(super) kept: &'a Tree,
+    /// What is the server's own.
+    pub(super) protected: &'a [TreePath],
+    /// Whether Nginx was reloaded just now.
+    pub(super) reloaded: bool,
+}
+
+/// What the answer for a path should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Expected {
+    /// This file.
+    File { path: TreePath, hash: ContentHash, size: u64 },
+    /// Nothing, or another page of the release in its place.
+    Gone { path: TreePath },
+}
+
+impl Switched<'_> {
+    /// Every path that is asked for, as a URL has it.
+    fn expected(&self) -> BTreeMap<String, Expected> {
+        let mut all = BTreeMap::new();
+        let mut file = |url: String, path: &TreePath| {
+            if let Some((hash, size)) = self.served(path) {
+                all.insert(url, Expected::File { path: path.clone(), hash, size });
+            }
+        };
+        let changes = TreeChanges::between(self.before, self.now);
+        for (path, _) in changes.iter().filter(|(_, entry)| entry.is_some()) {
+            file(url(path), path);
+        }
+        let (page, version) = (PAGE.parse(), VERSION_FILE.parse());
+        if let (Ok(page), Ok(version)) = (page, version) {
+            file("/".to_owned(), &page);
+            file(url(&page), &page);
+            file(url(&version), &version);
+        }
+        for (path, _) in changes.iter().filter(|(_, entry)| entry.is_none()) {
+            let was_folder = self.before.get(path).is_some_and(Entry::is_folder);
+            let is_own = self.protected.iter().any(|own| path == own || path.is_below(own));
+            if !was_folder && !is_own && self.kept.get(path).is_none() {
+                all.insert(url(path), Expected::Gone { path: path.clone() });
+            }
+        }
+        all
+    }
+
+    /// What a web server gives for a file, or for a link to one.
+    fn served(&self, path: &TreePath) -> Option<(ContentHash, u64)> {
+        let Leads::To(path) = self.now.leads(path) else { return None };
+        match self.now.get(&path).or_else(|| self.kept.get(&path))? {
+            Entry::File { hash, size, .. } => Some((*hash, *size)),
+            Entry::Folder { .. } | Entry::Link { .. } => None,
+        }
+    }
+
+    /// Judges one answer; why it is wrong, if it is.
+    fn judge(
+        &self,
+        expected: &Expected,
+        served: &Served,
+        verified: &mut LandingVerified,
+    ) -> Result<(), String> {
+        let status = served.status;
+        match expected {
+            Expected::File { hash, .. } if status == 200 && served.hash == *hash => {
+                verified.files += 1;
+                verified.bytes += served.size;
+            }
+            Expected::File { path, .. } if is_dotted(path) && [403, 404].contains(&status) => {
+                verified.hidden.push(path.clone());
+            }
+            Expected::File { .. } if status == 200 => {
+                return Err(format!("another content, {} bytes", served.size));
+            }
+            Expected::Gone { .. } if [403, 404, 410].contains(&status) => verified.gone += 1,
+            Expected::Gone { path } if status == 200 && self.holds(served.hash) => {
+                verified.fallback.push(path.clone());
+            }
+            Expected::Gone { .. } if status == 200 => return Err("it is still served".to_owned()),
+            _ if status == 0 => return Err("no answer".to_owned()),
+            _ => return Err(format!("status {status}")),
+        }
+        Ok(())
+    }
+
+    /// Whether a file of the release holds this.
+    fn holds(&self, content: ContentHash) -> bool {
+        let is_it = |entry: &Entry| matches!(entry, Entry::File { hash, .. } if *hash == content);
+        self.now.iter().any(|(_, entry)| is_it(entry))
+    }
+
+    /// Asks Nginx for every changed file, and for those that are gone.
+    ///
+    /// # Errors
+    /// A step error with every answer that is not right.
+    pub(super) fn verify(&self, cx: &Context, server: &Server) -> Result<LandingVerified> {
+        let skipped = |reason: &str| {
+            cx.skip(reason);
+            LandingVerified { skipped: Some(reason.to_owned()), ..LandingVerified::default() }
+        };
+        let Some(host) = &server.policy.host else {
+            return Ok(skipped("the policy names no `host`, so what Nginx serves is not asked"));
+        };
+        if server.layout.maintenance().exists() {
+            return Ok(skipped("clients get the maintenance page, so nothing is asked"));
+        }
+        let mut open: Vec<(String, Expected)> = self.expected().into_iter().collect();
+        let all = open.len();
+        let mut verified = LandingVerified::default();
+        for tries_left in (0..if self.reloaded { RELOADED_TRIES } else { 1 }).rev() {
+            let mut wrong = Vec::new();
+            for batch in batches(open) {
+                let answers = cx.run(self.fetch(server, host, &batch))?;
+                for ((url, expected), served) in batch.into_iter().zip(&answers) {
+                    if let Err(why) = self.judge(&expected, served, &mut verified) {
+                        wrong.push((url, expected, why));
+                    }
+                }
+            }
+            if wrong.is_empty() {
+                return Ok(verified);
+            }
+            if tries_left == 0 {
+                let told = wrong.iter().map(|(url, _, why)| format!("https://{host}{url}: {why}"));
+                return Err(Error::step(format!(
+                    "clients do not get this release: {} of {all} answers are wrong",
+                    wrong.len()
+                ))
+                .tail(some(told)));
+            }
+            open = wrong.into_iter().map(|(url, expected, _)| (url, expected)).collect();
+            cx.run(Pause::new("nginx's new workers take over", NAP))?;
+        }
+        Ok(verified)
+    }
+
+    fn fetch(&self, server: &Server, host: &str, batch: &[(String, Expected)]) -> FetchServed {
+        let fetch = |(url, expected): &(String, Expected)| Fetch {
+            path: url.clone(),
+            hoped: match expected {
+                Expected::File { hash, .. } => Some(*hash),
+                Expected::Gone { .. } => None,
+            },
+        };
+        let folder = server.layout.landing().fetched();
+        FetchServed::new(host, folder, batch.iter().map(fetch).collect())
+            .authority(server.policy.tls_ca.clone())
+    }
+}
+
+fn url(path: &TreePath) -> String {
+    format!("/{}", path.encoded())
+}
+
+/// Whether servers often keep it to themselves: `.htaccess`, `.git/config`.
+fn is_dotted(path: &TreePath) -> bool {
+    let is_known = |name: &str| name == VERSION_FILE || name == ".well-known";
+    path.as_str().split('/').any(|name| name.starts_with('.') && !is_known(name))
+}
+
+/// So many at a time that neither the command nor the disk gets too long.
+fn batches(all: Vec<(String, Expected)>) -> Vec<Vec<(String, Expected)>> {
+    let mut batches: Vec<Vec<(String, Expected)>> = Vec::new();
+    let mut bytes = 0;
+    for one in all {
+        let size = match &one.1 {
+            Expected::File { size, .. } => *size,
+            Expected::Gone { .. } => 0,
+        };
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && bytes + size <= BATCH_BYTES => {
+                bytes += size;
+                batch.push(one);
+            }
+            _ => {
+                bytes = size;
+                batches.push(vec![one]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Entry {
+        Entry::file(text.len() as u64, ContentHash::of(text.as_bytes()))
+    }
+
+    fn tree(entries: &[(&str, Entry)]) -> Tree {
+        entries.iter().map(|(path, entry)| (path.parse().unwrap(), entry.clone())).collect()
+    }
+
+    fn urls(expected: &BTreeMap<String, Expected>) -> Vec<String> {
+        let told = |(url, expected): (&String, &Expected)| match expected {
+            Expected::File { path, .. } => format!("{url} is {path}"),
+            Expected::Gone { .. } => format!("{url} is gone"),
+        };
+        expected.iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_changed_is_asked_for_and_the_page_always() {
+        let before = tree(&[
+            ("index.html", file("home")),
+            ("same.css", file("s")),
+            ("changed a.js", file("1")),
+            ("gone.html", file("g")),
+            ("kept-1a2b3c4d.js", file("k")),
+            ("d", Entry::folder()),
+            ("d/x", file("x")),
+            (".well-known/own", file("o")),
+        ]);
+        let now = tree(&[
+            ("index.html", file("home")),
+            ("same.css", file("s")),
+            ("changed a.js", file("2")),
+            ("link", Entry::link("same.css")),
+            ("to a folder", Entry::link(".")),
+        ]);
+        let kept = tree(&[("kept-1a2b3c4d.js", file("k")), (VERSION_FILE, file("{}"))]);
+        let protected = [".well-known".parse().unwrap()];
+        let switched = Switched {
+            before: &before,
+            now: &now,
+            kept: &kept,
+            protected: &protected,
+            reloaded: false,
+        };
+        assert_eq!(
+            urls(&switched.expected()),
+            [
+                "/ is index.html",
+                "/.talia-version.json is .talia-version.json",
+                "/changed%20a.js is changed a.js",
+                "/d/x is gone",
+                "/gone.html is gone",
+                "/index.html is index.html",
+                "/link is link",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_is_right_in_few_ways() {
+        let now = tree(&[("index.html", file("home"))]);
+        let none = Tree::default();
+        let switched =
+            Switched { before: &none, now: &now, kept: &none, protected: &[], reloaded: false };
+        let mut verified = LandingVerified::default();
+        let mut judge = |expected: &Expected, status: u16, text: &str| {
+            let served =
+                Served { status, hash: ContentHash::of(text.as_bytes()), size: text.len() as u64 };
+            switched.judge(expected, &served, &mut verified)
+        };
+        let expected = |path: &str| Expected::File {
+            path: path.parse().unwrap(),
+            hash: ContentHash::of(b"hi"),
+            size: 2,
+        };
+        let gone = Expected::Gone { path: "old".parse().unwrap() };
+        assert_eq!(judge(&expected("a"), 200, "hi"), Ok(()));
+        for (status, text, why) in [
+            (200, "ho!", "another content, 3 bytes"),
+            (404, "", "status 404"),
+            (0, "", "no answer"),
+        ] {
+            assert_eq!(judge(&expected("a"), status, text), Err(why.into()));
+        }
+        assert_eq!(judge(&expected("d/.htaccess"), 403, ""), Ok(()));
+        assert!(judge(&expected("d/.htaccess"), 200, "old").is_err());
+        assert!(judge(&expected(".well-known/x"), 404, "").is_err());
+        assert_eq!((judge(&gone, 404, ""), judge(&gone, 410, "")), (Ok(()), Ok(())));
+        assert_eq!(judge(&gone, 200, "home"), Ok(()), "a fallback to a page of the release");
+        assert_eq!(judge(&gone, 200, "old"), Err("it is still served".into()));
+        assert_eq!(judge(&gone, 502, ""), Err("status 502".into()));
+        assert_eq!((verified.files, verified.bytes, verified.gone), (1, 2, 2));
+        assert_eq!((verified.fallback.len(), verified.hidden.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_batch_is_short_in_paths_and_in_bytes() {
+        let one = |size| {
+            let (path, hash) = ("a".parse().unwrap(), ContentHash::of(b""));
+            (String::new(), Expected::File { path, hash, size })
+        };
+        let lengths = |all: Vec<(String, Expected)>| -> Vec<usize> {
+            batches(all).iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths((0..600).map(|_| one(1)).collect()), [256, 256, 88]);
+        let big = BATCH_BYTES;
+        assert_eq!(lengths(vec![one(1), one(big), one(big - 1), one(1), one(1)]), [1, 1, 2, 1]);
+        assert!(batches(Vec::new()).is_empty());
+    }
+}

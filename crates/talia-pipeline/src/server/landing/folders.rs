@@ -1,0 +1,79 @@
+//! Whose a tree is: given to rsync's user, and taken back.
+
+use std::io;
+
+use super::{
+    Stamp,
+    beneath::{Folder, Owner, Type, type_of},
+    published::protects,
+};
+use crate::landing::{Entry, TreePath};
+
+/// Gives every folder to this owner, but for what is the server's own.
+pub(super) fn give_folders(
+    folder: &Folder,
+    above: &str,
+    owner: Owner,
+    protected: &[TreePath],
+) -> io::Result<()> {
+    // From the inside: who has a folder could take what is in it away.
+    each_folder(folder, above, protected, |folder, path| {
+        give_folders(folder, path, owner, protected)
+    })?;
+    folder.give(owner)
+}
+
+/// Hands every folder in this one to `each`, with its path and a slash.
+fn each_folder(
+    folder: &Folder,
+    above: &str,
+    protected: &[TreePath],
+    mut each: impl FnMut(&Folder, &str) -> io::Result<()>,
+) -> io::Result<()> {
+    folder.names(|name| {
+        let path = format!("{above}{}", name.to_string_lossy());
+        let is_own = path.parse().is_ok_and(|path| protects(protected, &path));
+        if is_own || type_of(&folder.look(name)?) != Type::Folder {
+            return Ok(());
+        }
+        each(&folder.enter(name)?, &format!("{path}/"))
+    })
+}
+
+/// Makes all of it root's, with the modes of published files, but for what is the server's
+/// own.
+pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) -> io::Result<()> {
+    // The folder first: from then on nobody changes what is in it.
+    let stat = folder.look_at_itself()?;
+    if stat.st_uid != 0 || stat.st_gid != 0 {
+        folder.give(Owner::ROOT)?;
+    }
+    if Stamp::of(&stat).permissions() != Entry::FOLDER_MODE {
+        folder.permit(Entry::FOLDER_MODE)?;
+    }
+    folder.names(|name| {
+        let path = format!("{above}{}", name.to_string_lossy());
+        if path.parse().is_ok_and(|path| protects(protected, &path)) {
+            return Ok(());
+        }
+        let stat = folder.look(name)?;
+        let kind = type_of(&stat);
+        if kind == Type::Folder {
+            return take_folder(&folder.enter(name)?, &format!("{path}/"), protected);
+        }
+        // What is root's already has its other names in live releases.
+        if stat.st_uid != 0 {
+            folder.give_name(name, Owner::ROOT)?;
+        }
+        if kind == Type::File && Stamp::of(&stat).permissions() != Entry::FILE_MODE {
+            folder.permit_name(name, Entry::FILE_MODE)?;
+        }
+        Ok(())
+    })
+}
+
+/// Waits until the disk has every folder.
+pub(super) fn sync_folders(folder: &Folder) -> io::Result<()> {
+    each_folder(folder, "", &[], |folder, _| sync_folders(folder))?;
+    folder.sync()
+}

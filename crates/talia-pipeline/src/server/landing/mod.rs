@@ -1,0 +1,36 @@
+//! The landing page on its server: what is published, what is kept, what is under way.
+//!
+//! - `<web's folder>/.talia-landing/<env>/releases/<id>/`: one tree each; the live path is
+//!   a link to one of them.
+//! - `<web's folder>/.talia-landing/<env>/staging/`: the tree of the open transaction.
+//! - `/var/lib/talia/<env>/landing/`: records, the transaction, the lock, rsync's
+//!   configuration; root's alone.
+
+mod at_file;
+mod beneath;
+mod files;
+mod folders;
+mod hashing;
+mod place;
+mod published;
+mod record;
+mod seen;
+mod staging;
+mod stamps;
+mod switch;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod walk;
+
+pub use at_file::{AtFile, look_at};
+pub use beneath::Owner;
+pub use place::{LandingPlace, VERSION_FILE};
+pub use published::{Published, Wanted, published};
+pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};
+pub use seen::{AtWeb, LandingSeen};
+pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
+pub use stamps::Stamps;
+pub use switch::{move_found, switch, switch_from_folder, unswitch};
+pub use transaction::Transaction;
+pub use walk::{Kind, Stamp, Standing, Walked, walk};

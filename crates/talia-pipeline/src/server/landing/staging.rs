@@ -1,0 +1,377 @@
+//! A tree that is made what shall be published: opened for rsync, closed, completed.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{
+    Kind, LandingPlace, ReleaseTree, Stamp, Stamps, Standing,
+    beneath::{Folder, Owner, Type, type_of},
+    folders::{give_folders, sync_folders, take_folder},
+    published::{entry as entry_of, read, walked},
+};
+use crate::{
+    error::{Error, Result},
+    landing::{ContentHash, Entry, Tree, TreePath},
+    protocol::ReleaseId,
+};
+
+/// With more changed files than this, the whole file system is synced instead of each.
+const SYNCED_ONE_BY_ONE: usize = 100;
+
+/// The folder that becomes a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staging {
+    root: Utf8PathBuf,
+}
+
+/// How a staging tree came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Made {
+    /// Files that are the live ones.
+    pub linked: u64,
+    /// Files that were copied, because their owner or mode is another one.
+    pub copied: u64,
+}
+
+/// What stands in a staging tree that nobody but root can change any more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Staged {
+    /// All of it.
+    pub tree: Tree,
+    /// The files that are not those of the release before.
+    pub fresh: Vec<TreePath>,
+    /// What cannot be published, for people, with why.
+    pub odd: Vec<String>,
+    /// What tells whether any of it changes from now on.
+    pub stamps: Stamps,
+}
+
+/// What is known of a file without reading it: as long as its stamp is this one, it holds
+/// this.
+pub type Trusted = HashMap<u64, (Stamp, ContentHash)>;
+
+/// What is known of the files of a release.
+///
+/// # Errors
+/// When what the agent knows cannot be read.
+pub fn trusted(place: &LandingPlace, id: &ReleaseId) -> Result<Trusted> {
+    let ReleaseTree { tree, .. } = ReleaseTree::read(place, id)?;
+    let stamps = Stamps::read(&place.stamps(id))?.unwrap_or_default();
+    let known = stamps.iter().filter_map(|(path, stamp)| match (stamp, tree.get(path)) {
+        (Some(stamp), Some(Entry::File { hash, .. })) => Some((stamp.inode(), (*stamp, *hash))),
+        _ => None,
+    });
+    Ok(known.collect())
+}
+
+impl Staging {
+    /// The tree in this folder.
+    pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn cannot(&self, what: &str, cause: io::Error) -> Error {
+        Error::step(format!("{}: {what}", self.root)).caused_by(cause)
+    }
+
+    /// Makes it anew: fresh folders, in which every file of `base` is the live one under
+    /// another name. Who may change the folders may take such a name away, but cannot
+    /// write to what it names, because that is root's. A file that is not root's, or has
+    /// another mode than published ones have, is copied.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree) -> Result<Made> {
+        self.make_all(live, base).map_err(|cause| self.cannot("it cannot be made", cause))
+    }
+
+    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
+        self.remove_all()?;
+        make_public(&self.root)?;
+        let to = Folder::open(&self.root)?;
+        let Some(live) = live else { return Ok(Made::default()) };
+        let from = Folder::open(live)?;
+        let mut made = Made::default();
+        for (path, entry) in base.iter() {
+            let (to, name) = (to.parent_of(path)?, path.name());
+            match entry {
+                Entry::Folder { .. } => to.make(name)?,
+                Entry::Link { target } => to.symlink(target, name)?,
+                Entry::File { .. } => {
+                    if give_file(&from.parent_of(path)?, &to, name)? {
+                        made.linked += 1;
+                    } else {
+                        made.copied += 1;
+                    }
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    fn remove_all(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.root) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes it away, if it is there.
+    ///
+    /// # Errors
+    /// When the file system does not let it go.
+    pub fn remove(&self) -> Result<()> {
+        self.remove_all().map_err(|cause| self.cannot("it cannot be removed", cause))
+    }
+
+    /// Gives its folders to a user, but for what is the server's own.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn open(&self, owner: Owner, protected: &[TreePath]) -> Result<()> {
+        let given =
+            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, protected));
+        given.map_err(|cause| self.cannot("it cannot be given away", cause))
+    }
+
+    /// Takes it back: every name is root's, with the modes of published files, and no
+    /// writer is left. What is the server's own stays as it is.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn close(&self, protected: &[TreePath]) -> Result<()> {
+        let closed =
+            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected));
+        closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
+    }
+
+    /// What stands in it. A file that is one of the release before is not read again.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn staged(&self, trusted: &Trusted) -> Result<Staged> {
+        let found = walked(&self.root)?;
+        let mut staged = Staged { odd: found.odd.clone(), ..Staged::default() };
+        let known = |standing: &Standing| {
+            let (stamp, hash) = trusted.get(&standing.stamp.inode())?;
+            (standing.kind == Kind::File && *stamp == standing.stamp).then_some(*hash)
+        };
+        let mut unknown = Vec::new();
+        for (path, standing) in &found.all {
+            match known(standing) {
+                Some(hash) => {
+                    let entry = entry_of(standing, Some(hash));
+                    staged.tree.insert(path.clone(), entry);
+                }
+                None => unknown.push((path, standing)),
+            }
+        }
+        for (path, entry) in read(&self.root, &unknown)? {
+            if matches!(entry, Entry::File { .. }) {
+                staged.fresh.push(path.clone());
+            }
+            staged.tree.insert(path, entry);
+        }
+        staged.stamps = Stamps::of(&found);
+        Ok(staged)
+    }
+
+    /// Gives it files of an older release, under the same names. One that has gone there
+    /// is passed over; gives what was kept, with the folders that it needed.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn keep<'a>(
+        &self,
+        older: &Utf8Path,
+        assets: impl IntoIterator<Item = (&'a TreePath, &'a Entry)>,
+    ) -> Result<Tree> {
+        let mut kept = Tree::default();
+        let keep = || {
+            let (from, to) = (Folder::open(older)?, Folder::open(&self.root)?);
+            for (path, entry) in assets {
+                let Ok(from) = from.parent_of(path) else { continue };
+                if !is_file(&from, path.name()) {
+                    continue;
+                }
+                let to = make_parents(&to, path, &mut kept)?;
+                give_file(&from, &to, path.name())?;
+                kept.insert(path.clone(), entry.clone());
+            }
+            io::Result::Ok(())
+        };
+        keep().map_err(|cause| self.cannot("older assets cannot be kept in it", cause))?;
+        Ok(kept)
+    }
+
+    /// Brings what is the server's own along from the live tree, as it is there, where the
+    /// new one has nothing of that name.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn bring(&self, live: &Utf8Path, protected: &[TreePath]) -> Result<()> {
+        let bring = || {
+            let (from, to) = (Folder::open(live)?, Folder::open(&self.root)?);
+            for path in protected {
+                let Ok(from) = from.parent_of(path) else { continue };
+                let to = make_parents(&to, path, &mut Tree::default())?;
+                bring_name(&from, &to, path.name())?;
+            }
+            io::Result::Ok(())
+        };
+        bring().map_err(|cause| self.cannot("what is the server's own cannot be kept", cause))
+    }
+
+    /// Puts a small file into it.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        let write = || {
+            let folder = Folder::open(&self.root)?;
+            let new = format!(".{name}.new");
+            drop(folder.unlink(&new));
+            io::Write::write_all(&mut folder.create(&new)?, content)?;
+            fs::rename(self.root.join(&new), self.root.join(name))
+        };
+        write().map_err(|cause| self.cannot(&format!("{name} cannot be written"), cause))
+    }
+
+    /// Waits until the disk has its folders and these files.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub fn sync(&self, fresh: &[TreePath]) -> Result<()> {
+        let sync = || {
+            let root = Folder::open(&self.root)?;
+            if fresh.len() > SYNCED_ONE_BY_ONE {
+                return root.sync_all();
+            }
+            for path in fresh {
+                root.parent_of(path)?.read(path.name())?.sync_all()?;
+            }
+            sync_folders(&root)
+        };
+        sync().map_err(|cause| self.cannot("the disk does not take it", cause))
+    }
+
+    /// Makes it the tree of a release, by one rename.
+    ///
+    /// # Errors
+    /// When the file system does not take it.
+    pub fn become_release(&self, place: &LandingPlace, to: &Utf8Path) -> Result<()> {
+        let rename = || {
+            make_public(&place.releases())?;
+            fs::rename(&self.root, to)?;
+            Folder::open(&place.releases())?.sync()?;
+            Folder::open(place.trees())?.sync()
+        };
+        rename().map_err(|cause| self.cannot(&format!("it cannot become {to}"), cause))
+    }
+}
+
+/// Makes a folder that all may read, and those above it, where they are not there.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn make_public(path: &Utf8Path) -> io::Result<()> {
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        make_public(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        // Whatever the caller's umask has taken away.
+        Ok(()) => Folder::open(path)?.permit(Entry::FOLDER_MODE),
+    }
+}
+
+fn is_file(folder: &Folder, name: &str) -> bool {
+    folder.look(name).is_ok_and(|stat| type_of(&stat) == Type::File)
+}
+
+/// Gives a file another name, or copies it with its time where that would give a live one
+/// away. Whether it was given.
+fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
+    let stat = from.look(name)?;
+    let is_roots = stat.st_uid == 0 && Stamp::of(&stat).permissions() == Entry::FILE_MODE;
+    if type_of(&stat) == Type::File && is_roots {
+        match from.link(name, to, name) {
+            Ok(()) => {
+                // Whoever may change that folder could have put another one there.
+                if to.look(name)?.st_ino == stat.st_ino {
+                    return Ok(true);
+                }
+                to.unlink(name)?;
+            }
+            // So many names as a file can have.
+            Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut file = from.read(name)?;
+    let mut copy = to.create(name)?;
+    io::copy(&mut file, &mut copy)?;
+    let modified = file.metadata()?.modified().unwrap_or(UNIX_EPOCH + Duration::ZERO);
+    copy.set_modified(modified)?;
+    Ok(false)
+}
+
+/// The folder that a place is in, made if it is not there; `made` gets those that were.
+fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<Folder> {
+    let mut above: Vec<TreePath> = Vec::new();
+    let mut next = path.parent();
+    while let Some(folder) = next {
+        next = folder.parent();
+        above.push(folder);
+    }
+    let mut folder = root.enter(".")?;
+    for path in above.into_iter().rev() {
+        if folder.look(path.name()).is_err() {
+            folder.make(path.name())?;
+            made.insert(path.clone(), Entry::folder());
+        }
+        folder = folder.enter(path.name())?;
+    }
+    Ok(folder)
+}
+
+/// Brings a name along with all that is below it: the same files, and folders that are
+/// whose they were.
+fn bring_name(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
+    let stat = match from.look(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        stat => stat?,
+    };
+    let is_there = to.look(name);
+    match type_of(&stat) {
+        Type::Folder => {
+            if is_there.as_ref().is_ok_and(|there| type_of(there) != Type::Folder) {
+                return Ok(());
+            }
+            let is_new = is_there.is_err();
+            to.make(name)?;
+            let (from, to) = (from.enter(name)?, to.enter(name)?);
+            from.names(|name| match name.to_str() {
+                Ok(name) => bring_name(&from, &to, name),
+                Err(_) => Ok(()),
+            })?;
+            if is_new {
+                to.permit(Stamp::of(&stat).permissions())?;
+                to.give(Owner { user: stat.st_uid, group: stat.st_gid })?;
+            }
+            Ok(())
+        }
+        Type::File if is_there.is_err() => from.link(name, to, name),
+        Type::Link if is_there.is_err() => {
+            let target = String::from_utf8(from.read_link(name)?);
+            target.map_or(Ok(()), |target| to.symlink(&target, name))
+        }
+        _ => Ok(()),
+    }
+}

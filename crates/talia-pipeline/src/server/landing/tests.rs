@@ -1,0 +1,405 @@
+//! With real folders. What needs root is tried on whole servers instead.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, Permissions},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, symlink},
+        net::UnixListener,
+    },
+    time::{Duration, UNIX_EPOCH},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::*;
+use crate::{
+    landing::{ContentHash, Entry, LandingStrategy, Tree, TreePath},
+    protocol::{LandingDrift, ReleaseId},
+    server::{Fate, Layout},
+    settings::Policy,
+};
+
+struct Ground(Utf8PathBuf);
+
+impl Ground {
+    fn new(name: &str) -> Self {
+        let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
+        let root = base.join(format!("talia landing {name} {}", std::process::id()));
+        drop(fs::remove_dir_all(&root));
+        fs::create_dir_all(&root).unwrap();
+        let ground = Self(root);
+        fs::create_dir_all(ground.place().records()).unwrap();
+        fs::create_dir_all(ground.place().releases()).unwrap();
+        ground
+    }
+
+    fn place(&self) -> LandingPlace {
+        Layout::new(&"staging".parse().unwrap(), &Policy::default()).below(&self.0).landing()
+    }
+
+    /// A folder with these files.
+    fn folder(&self, name: &str, files: &[(&str, &str)]) -> Utf8PathBuf {
+        let root = self.0.join(name);
+        fs::create_dir_all(&root).unwrap();
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+        }
+        root
+    }
+
+    /// A release with these files.
+    fn release(&self, number: u32, files: &[(&str, &str)]) -> LandingRecord {
+        let place = self.place();
+        let record = record(number, Fate::Live { at_ms: 1 });
+        let root = place.release(&record.id);
+        self.folder(root.strip_prefix(&self.0).unwrap().as_str(), files);
+        let tree = whole(&root);
+        let release = ReleaseTree { tree, ..ReleaseTree::default() };
+        release.write(&place, &record.id).unwrap();
+        let look = || Ok(Stamps::of(&walk(&root).unwrap()));
+        Stamps::write(&place.stamps(&record.id), look).unwrap();
+        let record = LandingRecord { tree: release.tree.hash(), ..record };
+        record.write(&place).unwrap();
+        record
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn record(number: u32, fate: Fate) -> LandingRecord {
+    let revision = format!("{number:040x}").parse().unwrap();
+    LandingRecord {
+        id: ReleaseId::new(u64::from(number) * 1000, &revision),
+        revision: Some(revision),
+        tree: Tree::default().hash(),
+        strategy: LandingStrategy::Release,
+        by: "ana".parse().unwrap(),
+        began_ms: u64::from(number) * 1000,
+        before: None,
+        files: 0,
+        bytes: 0,
+        fate,
+    }
+}
+
+fn path(text: &str) -> TreePath {
+    text.parse().unwrap()
+}
+
+/// Everything in a folder, as if nothing was known of it.
+fn whole(root: &Utf8Path) -> Tree {
+    let place = Layout::new(&"staging".parse().unwrap(), &Policy::default()).landing();
+    let wanted = Wanted { root, record: None, protected: &[], is_kept: false };
+    published(&place, &wanted).unwrap().tree
+}
+
+fn names(tree: &Tree) -> Vec<&str> {
+    tree.iter().map(|(path, _)| path.as_str()).collect()
+}
+
+#[test]
+fn all_that_can_be_published_is_found_and_the_rest_is_named() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let ground = Ground::new("walk");
+    let root = ground.folder("x", &[("a/ b\n", "1"), ("-rf", "2")]);
+    symlink("-rf", root.join("link")).unwrap();
+    symlink(OsStr::from_bytes(b"\xff"), root.join("odd link")).unwrap();
+    fs::write(root.as_std_path().join(OsStr::from_bytes(b"\xffname")), "").unwrap();
+    let _socket = UnixListener::bind(root.join("a/socket")).unwrap();
+    let walked = walk(&root).unwrap();
+    let found: Vec<&str> = walked.all.keys().map(TreePath::as_str).collect();
+    assert_eq!(found, ["-rf", "a", "a/ b\n", "link"]);
+    assert_eq!(walked.all[&path("link")].kind, Kind::Link("-rf".into()));
+    let mut odd = walked.odd;
+    odd.sort();
+    assert_eq!(odd.len(), 3, "{odd:?}");
+    assert!(odd[0].starts_with("a/socket: it is neither"), "{odd:?}");
+    assert!(walk(&root.join("link")).is_err(), "a link is not followed");
+}
+
+#[test]
+fn what_was_changed_by_hand_is_seen_and_nothing_else_is_read() {
+    let ground = Ground::new("drift");
+    let (place, files) =
+        (ground.place(), [("a.html", "a"), ("b.html", "b"), ("d/c.html", "c"), ("touched", "t")]);
+    let record = ground.release(1, &files);
+    let root = place.release(&record.id);
+    let now = || {
+        let protected = [path(".well-known")];
+        let wanted =
+            Wanted { root: &root, record: Some(&record), protected: &protected, is_kept: false };
+        published(&place, &wanted).unwrap()
+    };
+    assert_eq!((now().drift, now().tree.hash()), (vec![], record.tree));
+    // What is the server's own is no drift, and no part of it.
+    ground.folder(
+        root.strip_prefix(&ground.0).unwrap().as_str(),
+        &[(".well-known/acme-challenge/x", "token")],
+    );
+    assert_eq!((now().drift, now().tree.hash()), (vec![], record.tree));
+
+    // As long, and as old as before.
+    let b = root.join("b.html");
+    let time = fs::metadata(&b).unwrap().modified().unwrap();
+    fs::write(&b, "B").unwrap();
+    File::options().write(true).open(&b).unwrap().set_modified(time).unwrap();
+    fs::remove_file(root.join("d/c.html")).unwrap();
+    fs::write(root.join("d/new"), "n").unwrap();
+    File::options().write(true).open(root.join("touched")).unwrap().set_modified(time).unwrap();
+    let seen = now();
+    assert_eq!(
+        seen.drift,
+        [
+            LandingDrift::Changed { path: path("b.html") },
+            LandingDrift::Removed { path: path("d/c.html") },
+            LandingDrift::Added { path: path("d/new") },
+        ]
+    );
+    assert_eq!(names(&seen.tree), ["a.html", "b.html", "d", "d/new", "touched"]);
+    assert_eq!(seen.tree.get(&path("b.html")), Some(&Entry::file(1, ContentHash::of(b"B"))));
+    let stamp = |name: &str| seen.stamps.iter().find(|(p, _)| **p == path(name)).unwrap().1;
+    assert!(stamp("a.html").is_some() && stamp("touched").is_some() && stamp("b.html").is_none());
+}
+
+#[test]
+fn a_release_that_is_kept_may_get_other_names_for_its_files() {
+    let ground = Ground::new("kept");
+    let place = ground.place();
+    let record = ground.release(1, &[("a.html", "a")]);
+    let root = place.release(&record.id);
+    fs::hard_link(root.join("a.html"), ground.0.join("another name")).unwrap();
+    let stamps = |is_kept| {
+        let wanted = Wanted { root: &root, record: Some(&record), protected: &[], is_kept };
+        let seen = published(&place, &wanted).unwrap();
+        assert_eq!(seen.drift, []);
+        seen.stamps
+    };
+    assert_eq!(stamps(true), stamps(false));
+    // Without stamps everything is read, and known again.
+    fs::remove_file(place.stamps(&record.id)).unwrap();
+    assert_eq!(stamps(true), stamps(false));
+}
+
+#[test]
+fn a_stamp_is_never_as_young_as_its_file() {
+    let ground = Ground::new("young");
+    let root = ground.folder("x", &[]);
+    let file = ground.0.join("stamps.json");
+    let mut looked = 0;
+    Stamps::write(&file, || {
+        looked += 1;
+        if looked == 1 {
+            fs::write(root.join("a"), "a").unwrap();
+        }
+        Ok(Stamps::of(&walk(&root).unwrap()))
+    })
+    .unwrap();
+    let written = fs::metadata(&file).unwrap();
+    let written_ns = written.mtime() * 1_000_000_000 + written.mtime_nsec();
+    let stamps = Stamps::read(&file).unwrap().unwrap();
+    let (_, stamp) = stamps.iter().next().unwrap();
+    assert!(stamp.unwrap().changed_ns() < written_ns);
+}
+
+#[test]
+fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
+    let ground = Ground::new("staging");
+    let place = ground.place();
+    let live = ground.folder("live", &[("d/a.html", "a"), ("b.html", "b"), ("left/out", "x")]);
+    symlink("b.html", live.join("link")).unwrap();
+    let old = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for name in ["d/a.html", "b.html"] {
+        let file = File::options().write(true).open(live.join(name)).unwrap();
+        file.set_permissions(Permissions::from_mode(0o664)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    let mut base = whole(&live);
+    base.remove(&path("left"));
+    base.remove(&path("left/out"));
+    fs::create_dir_all(place.staging().join("of another")).unwrap();
+    let staging = Staging::new(place.staging());
+    let made = staging.make(Some(&live), &base).unwrap();
+    assert_eq!(made, Made { linked: 0, copied: 2 }, "their modes are others");
+    let staged = staging.staged(&Trusted::default()).unwrap();
+    assert_eq!(names(&staged.tree), ["b.html", "d", "d/a.html", "link"]);
+    assert_eq!(staged.tree.get(&path("b.html")), Some(&Entry::file(1, ContentHash::of(b"b"))));
+    assert_eq!(staged.fresh, [path("b.html"), path("d/a.html")]);
+    let copy = fs::metadata(place.staging().join("b.html")).unwrap();
+    assert_eq!(copy.modified().unwrap(), old, "browsers have it already");
+
+    // A file of which everything is known is not read: here it would be another one.
+    let claimed = ContentHash::of(b"claimed");
+    let stamps: BTreeMap<_, _> = staged.stamps.iter().collect();
+    let stamp = *stamps[&path("b.html")].unwrap();
+    let trusted = Trusted::from([(stamp.inode(), (stamp, claimed))]);
+    let staged = staging.staged(&trusted).unwrap();
+    assert_eq!(staged.tree.get(&path("b.html")), Some(&Entry::file(1, claimed)));
+    assert_eq!(staged.fresh, [path("d/a.html")]);
+    staging.sync(&staged.fresh).unwrap();
+    staging.remove().unwrap();
+    staging.remove().unwrap();
+}
+
+#[test]
+fn older_assets_and_what_is_the_servers_own_are_brought_along() {
+    let ground = Ground::new("bring");
+    let older = ground.folder(
+        "older",
+        &[
+            ("js/app-1a2b3c4d.js", "old"),
+            ("css/a.1a2b3c4d.css", "css"),
+            ("page.html", "p"),
+            (".well-known/acme-challenge/x", "token"),
+            (".well-known/security.txt", "old"),
+        ],
+    );
+    fs::set_permissions(older.join(".well-known"), Permissions::from_mode(0o775)).unwrap();
+    symlink("security.txt", older.join(".well-known/link")).unwrap();
+    let new = ground.folder(
+        "new",
+        &[("js/app-5e6f7a8b.js", "new"), (".well-known/security.txt", "new"), ("css", "a file")],
+    );
+    let id = record(1, Fate::Begun).id;
+    let assets = assets_to_keep(&whole(&new), &[(id.clone(), whole(&older))]);
+    let kept: Vec<&str> = assets.keys().map(TreePath::as_str).collect();
+    assert_eq!(kept, ["js/app-1a2b3c4d.js"], "the other one would be in a file");
+    let staging = Staging::new(&new);
+    let kept = staging.keep(&older, assets.iter().map(|(path, (_, entry))| (path, entry)));
+    assert_eq!(names(&kept.unwrap()), ["js/app-1a2b3c4d.js"]);
+    // One that has gone meanwhile is no failure.
+    let gone = [(path("x/gone-1a2b3c4d.js"), Entry::file(1, ContentHash::of(b"")))];
+    assert!(staging.keep(&older, gone.iter().map(|(p, e)| (p, e))).unwrap().is_empty());
+
+    staging.bring(&older, &[path(".well-known"), path("not/there")]).unwrap();
+    let read = |name: &str| fs::read_to_string(new.join(name)).unwrap();
+    assert_eq!(read(".well-known/acme-challenge/x"), "token");
+    assert_eq!(read(".well-known/security.txt"), "new", "the release has its own");
+    assert_eq!(new.join(".well-known/link").read_link_utf8().unwrap(), "security.txt");
+    staging.write(".talia-version.json", b"{}").unwrap();
+    staging.write(".talia-version.json", b"{\"again\":1}").unwrap();
+    assert_eq!(read(".talia-version.json"), "{\"again\":1}");
+    assert_eq!(fs::metadata(new.join(".talia-version.json")).unwrap().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn the_live_path_is_switched_from_nothing_a_folder_and_a_link() {
+    let ground = Ground::new("switch");
+    let place = ground.place();
+    let see = || LandingSeen::look(&place).unwrap();
+    assert_eq!(see().web, AtWeb::Nothing);
+    let (a, b) = (ground.release(1, &[("i", "a")]), ground.release(2, &[("i", "b")]));
+    let served = || fs::read_to_string(place.web().join("i")).unwrap();
+    switch(&place, &a.id).unwrap();
+    assert_eq!((served(), see().web.clone()), ("a".into(), AtWeb::Release(a.id.clone())));
+    assert_eq!(see().live(), Some(&a));
+    // A link that a kill has left is no hindrance.
+    symlink("nowhere", place.switch()).unwrap();
+    switch(&place, &b.id).unwrap();
+    assert_eq!(served(), "b");
+    unswitch(&place).unwrap();
+    assert_eq!(see().web, AtWeb::Nothing);
+
+    let web = place.web().strip_prefix(&ground.0).unwrap().as_str().to_owned();
+    ground.folder(&web, &[("i", "by hand")]);
+    assert_eq!((see().web, see().live().cloned()), (AtWeb::Folder, None));
+    switch_from_folder(&place, &a.id).unwrap();
+    assert_eq!(served(), "a");
+    assert!(see().has_switched_folder);
+    let found = record(0, Fate::Live { at_ms: 0 });
+    move_found(&place, &found.id).unwrap();
+    assert_eq!(fs::read_to_string(place.release(&found.id).join("i")).unwrap(), "by hand");
+    assert!(!see().has_switched_folder && see().has_tree(&found.id));
+    switch(&place, &found.id).unwrap();
+    assert_eq!(served(), "by hand");
+
+    unswitch(&place).unwrap();
+    symlink("/srv/elsewhere", place.web()).unwrap();
+    assert!(matches!(see().web, AtWeb::Other(_)));
+}
+
+#[test]
+fn a_rollback_leads_further_back_and_what_it_needs_is_kept() {
+    let live = || Fate::Live { at_ms: 1 };
+    let undone = || Fate::Undone { reason: "why".into() };
+    let mut all: Vec<LandingRecord> = [live(), live(), undone(), live(), live()]
+        .into_iter()
+        .zip(1..)
+        .map(|(fate, number)| record(number, fate))
+        .collect();
+    let ids: Vec<ReleaseId> = all.iter().map(|record| record.id.clone()).collect();
+    all[1].before = Some(ids[0].clone());
+    all[3].before = Some(ids[1].clone());
+    // After a rollback to the second one.
+    all[4].before = Some(ids[1].clone());
+    let mut records = LandingRecords { all, broken: Vec::new() };
+    let before =
+        |records: &LandingRecords, id: &ReleaseId| records.before(id).map(|r| r.id.clone());
+    assert_eq!(before(&records, &ids[4]), Some(ids[1].clone()));
+    assert_eq!(before(&records, &ids[1]), Some(ids[0].clone()));
+    assert_eq!(before(&records, &ids[0]), None);
+    let gone: Vec<&ReleaseId> =
+        records.beyond(2, Some(&ids[0])).into_iter().map(|record| &record.id).collect();
+    assert_eq!(gone, [&ids[1], &ids[2]], "the live one and the newest stay");
+    let gone: Vec<&ReleaseId> =
+        records.beyond(2, Some(&ids[4])).into_iter().map(|record| &record.id).collect();
+    assert_eq!(gone, [&ids[0], &ids[2]], "and where a rollback leads");
+    records.all.remove(1);
+    assert_eq!(before(&records, &ids[4]), Some(ids[3].clone()), "what it named has gone");
+}
+
+#[test]
+fn a_release_is_forgotten_record_first_and_others_are_read_on() {
+    let ground = Ground::new("forget");
+    let place = ground.place();
+    let (a, b) = (ground.release(1, &[("i", "a")]), ground.release(2, &[("i", "b")]));
+    fs::write(place.record(&record(3, Fate::Begun).id), "what").unwrap();
+    let records = LandingRecords::read(&place).unwrap();
+    assert_eq!((records.all, records.broken.len()), (vec![a.clone(), b.clone()], 1));
+    LandingRecords::forget(&place, &a.id).unwrap();
+    LandingRecords::forget(&place, &a.id).unwrap();
+    assert_eq!(LandingRecords::read(&place).unwrap().all, [b]);
+    assert!(!place.release(&a.id).exists() && !place.tree(&a.id).exists());
+}
+
+#[test]
+fn a_transaction_is_read_back_with_what_was_announced() {
+    let ground = Ground::new("transaction");
+    let place = ground.place();
+    assert_eq!(Transaction::read(&place).unwrap(), None);
+    let tree: Tree = [(path("a"), Entry::link("b"))].into_iter().collect();
+    let transaction = Transaction {
+        id: record(1, Fate::Begun).id,
+        tree: tree.hash(),
+        revision: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+        by: "ana".parse().unwrap(),
+        began_ms: 1000,
+        base: None,
+        strategy: LandingStrategy::InPlace,
+        user: 1001,
+        group: 1002,
+        is_open: false,
+    };
+    Transaction::announce(&place, &Tree::default(), &tree).unwrap();
+    transaction.write(&place).unwrap();
+    assert_eq!(Transaction::base(&place).unwrap(), Tree::default());
+    assert_eq!(Transaction::read(&place).unwrap().as_ref(), Some(&transaction));
+    assert_eq!(transaction.announced(&place).unwrap(), tree);
+    let told = transaction.told(&place, 4000).unwrap();
+    assert_eq!((told.idle_ms, told.works), (3000, false));
+    transaction.admit(&place, &[path(".well-known"), path("a*\\b"), path("a\\b")]).unwrap();
+    let rsyncd = fs::read_to_string(place.rsyncd()).unwrap();
+    assert!(rsyncd.contains(&format!("path = {}\n", place.web())), "{rsyncd}");
+    let hidden = fs::read_to_string(place.rsync_hidden()).unwrap();
+    assert_eq!(hidden, "/.well-known\n/a\\*\\\\b\n/a\\b\n");
+    let other = Transaction { tree: Tree::default().hash(), ..transaction };
+    assert!(other.announced(&place).is_err(), "another tree was announced");
+    Transaction::forget(&place).unwrap();
+    assert_eq!(Transaction::read(&place).unwrap(), None);
+}

@@ -1,0 +1,28 @@
+//! What an agent does with the landing page: one file for each thing.
+
+mod fetch;
+mod look;
+mod nginx;
+mod place;
+mod record;
+mod rsync;
+mod staging;
+mod switch;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub use fetch::{Fetch, FetchServed, Served};
+pub use look::{
+    ReadAnnounced, ReadLanding, ReadLandingFile, ReadOpenTransaction, ReadPublished,
+    ReadReleaseTree,
+};
+pub use nginx::{KeepNginx, NginxConfiguration, NginxNow};
+pub use place::{CheckPlace, PrepareLanding};
+pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
+pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
+pub use staging::{
+    BecomeRelease, CloseTree, CompleteStaging, MakeStaging, OpenTree, ReadStaged, RemoveStaging,
+};
+pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
+pub use transaction::{ForgetTransaction, OpenTransaction, WriteTransaction};

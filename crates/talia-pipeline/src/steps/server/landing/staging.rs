@@ -1,0 +1,414 @@
+//! The tree that becomes a release.
+
+use std::fmt;
+
+use camino::Utf8PathBuf;
+
+use crate::{
+    error::Result,
+    landing::{ContentHash, Entry, Tree, TreePath},
+    protocol::ReleaseId,
+    server::landing::{
+        LandingPlace, LandingRecord, Made, Owner, ReleaseTree, Staged, Staging, VERSION_FILE,
+        assets_to_keep, trusted,
+    },
+    step::{Action, Step, Summary},
+};
+
+/// In this process: the staging tree, anew: fresh folders, and in them the files that are
+/// live, root's, under another name each.
+#[derive(Debug)]
+pub struct MakeStaging {
+    place: LandingPlace,
+    live: Option<Utf8PathBuf>,
+    base: Tree,
+}
+
+impl MakeStaging {
+    /// Makes it of what `base` names in the folder `live`.
+    pub fn new(place: &LandingPlace, live: Option<Utf8PathBuf>, base: Tree) -> Self {
+        Self { place: place.clone(), live, base }
+    }
+}
+
+impl Step for MakeStaging {
+    type Output = Made;
+
+    fn label(&self) -> String {
+        "staging tree".into()
+    }
+
+    fn action(&self) -> Action<'_, Made> {
+        let from = self.live.as_ref().map_or("nothing", |live| live.as_str());
+        Action::work(format!("make {} of {from}", self.place.staging()), || {
+            Staging::new(self.place.staging()).make(self.live.as_deref(), &self.base)
+        })
+    }
+
+    fn assume(&self) -> Made {
+        Made::default()
+    }
+
+    fn summary(&self, made: &Made) -> Summary {
+        Summary::line(format!("{} files shared, {} copied", made.linked, made.copied))
+    }
+}
+
+/// In this process: gives the folders of a tree to rsync's user, but for what is the
+/// server's own; its files stay root's.
+#[derive(Debug)]
+pub struct OpenTree {
+    root: Utf8PathBuf,
+    owner: Owner,
+    protected: Vec<TreePath>,
+}
+
+impl OpenTree {
+    /// Gives those of this tree away.
+    pub fn new(root: impl Into<Utf8PathBuf>, owner: Owner, protected: &[TreePath]) -> Self {
+        Self { root: root.into(), owner, protected: protected.to_vec() }
+    }
+}
+
+impl Step for OpenTree {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "give the folders to rsync".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let user = self.owner.user;
+        Action::work(format!("give the folders of {} to user {user}", self.root), || {
+            Staging::new(&self.root).open(self.owner, &self.protected)
+        })
+    }
+
+    fn assume(&self) {}
+}
+
+/// In this process: takes a tree back: every name is root's, files are 0644 and folders
+/// 0755, but for what is the server's own.
+#[derive(Debug)]
+pub struct CloseTree {
+    root: Utf8PathBuf,
+    protected: Vec<TreePath>,
+}
+
+impl CloseTree {
+    /// Takes this one back.
+    pub fn new(root: impl Into<Utf8PathBuf>, protected: &[TreePath]) -> Self {
+        Self { root: root.into(), protected: protected.to_vec() }
+    }
+}
+
+impl Step for CloseTree {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "take the tree back".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        Action::work(format!("make {} root's", self.root), || {
+            Staging::new(&self.root).close(&self.protected)
+        })
+    }
+
+    fn assume(&self) {}
+}
+
+/// In this process: everything in a tree that is closed. What it shares with a release is
+/// known by its stamp; the rest is read.
+#[derive(Debug)]
+pub struct ReadStaged {
+    place: LandingPlace,
+    root: Utf8PathBuf,
+    base: Option<ReleaseId>,
+    hoped: Tree,
+    hidden: Vec<TreePath>,
+}
+
+impl ReadStaged {
+    /// Reads this tree; `hoped` is what a plan goes on with.
+    pub fn new(place: &LandingPlace, root: impl Into<Utf8PathBuf>, hoped: Tree) -> Self {
+        let (place, root) = (place.clone(), root.into());
+        Self { place, root, base: None, hoped, hidden: Vec::new() }
+    }
+
+    /// It began as the tree of this release.
+    #[must_use]
+    pub fn base(mut self, release: Option<&LandingRecord>) -> Self {
+        self.base = release.map(|release| release.id.clone());
+        self
+    }
+
+    /// These, and what is in them, are no part of it.
+    #[must_use]
+    pub fn hidden(mut self, paths: &[TreePath]) -> Self {
+        self.hidden = paths.to_vec();
+        self
+    }
+
+    fn read(&self) -> Result<Staged> {
+        let known = self.base.as_ref().map(|base| trusted(&self.place, base)).transpose()?;
+        let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default())?;
+        let is_hidden =
+            |path: &TreePath| self.hidden.iter().any(|own| path == own || path.is_below(own));
+        staged.stamps.leave_out(is_hidden);
+        staged.fresh.retain(|path| !is_hidden(path));
+        staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_hidden(path)).collect();
+        Ok(staged)
+    }
+}
+
+impl Step for ReadStaged {
+    type Output = Staged;
+
+    fn label(&self) -> String {
+        "what rsync has left".into()
+    }
+
+    fn action(&self) -> Action<'_, Staged> {
+        Action::read(format!("look at everything in {}", self.root), || self.read())
+    }
+
+    fn assume(&self) -> Staged {
+        Staged { tree: self.hoped.clone(), ..Staged::default() }
+    }
+
+    fn summary(&self, staged: &Staged) -> Summary {
+        let (all, read) = (staged.tree.len(), staged.fresh.len());
+        Summary::line(format!("{all} names, {read} files read"))
+    }
+}
+
+/// In this process: what a release has beside its own tree: the hashed assets that older
+/// ones had, what is the server's own, and `.talia-version.json`. Then all of it is synced
+/// to the disk. Gives what was kept.
+pub struct CompleteStaging {
+    place: LandingPlace,
+    root: Utf8PathBuf,
+    tree: Tree,
+    version: String,
+    fresh: Vec<TreePath>,
+    older: Vec<(ReleaseId, Utf8PathBuf)>,
+    own: Option<(Utf8PathBuf, Vec<TreePath>)>,
+}
+
+impl fmt::Debug for CompleteStaging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompleteStaging").field("older", &self.older).finish_non_exhaustive()
+    }
+}
+
+impl CompleteStaging {
+    /// Completes what has this tree, of which `fresh` is new on the disk; `version` is
+    /// what the version's file says.
+    pub fn new(
+        place: &LandingPlace,
+        tree: Tree,
+        version: impl Into<String>,
+        fresh: Vec<TreePath>,
+    ) -> Self {
+        let (place, root, version) = (place.clone(), place.staging(), version.into());
+        Self { place, root, tree, version, fresh, older: Vec::new(), own: None }
+    }
+
+    /// It is the tree in this folder, and not the staging tree.
+    #[must_use]
+    pub fn at(mut self, root: impl Into<Utf8PathBuf>) -> Self {
+        self.root = root.into();
+        self
+    }
+
+    /// Keeps the hashed assets of this release, whose tree is in this folder. The newest
+    /// one is named first.
+    #[must_use]
+    pub fn assets_of(mut self, release: &ReleaseId, root: Utf8PathBuf) -> Self {
+        self.older.push((release.clone(), root));
+        self
+    }
+
+    /// Brings what is the server's own along from the live folder.
+    #[must_use]
+    pub fn own(mut self, live: Option<Utf8PathBuf>, protected: &[TreePath]) -> Self {
+        self.own = live.map(|live| (live, protected.to_vec()));
+        self
+    }
+
+    fn complete(&self) -> Result<Tree> {
+        let staging = Staging::new(&self.root);
+        let trees: Vec<(ReleaseId, Tree)> = self
+            .older
+            .iter()
+            .map(|(id, _)| Ok((id.clone(), ReleaseTree::read(&self.place, id)?.tree)))
+            .collect::<Result<_>>()?;
+        let assets = assets_to_keep(&self.tree, &trees);
+        let mut kept = Tree::default();
+        for (id, root) in &self.older {
+            let of_it = assets.iter().filter(|(_, (owner, _))| owner == id);
+            let found = staging.keep(root, of_it.map(|(path, (_, entry))| (path, entry)))?;
+            kept = kept.into_iter().chain(found).collect();
+        }
+        if let Some((live, protected)) = &self.own {
+            staging.bring(live, protected)?;
+        }
+        staging.write(VERSION_FILE, self.version.as_bytes())?;
+        staging.sync(&self.fresh)?;
+        kept.insert(VERSION_FILE.parse()?, version_entry(&self.version));
+        Ok(kept)
+    }
+}
+
+fn version_entry(version: &str) -> Entry {
+    Entry::file(version.len() as u64, ContentHash::of(version.as_bytes()))
+}
+
+impl Step for CompleteStaging {
+    type Output = Tree;
+
+    fn label(&self) -> String {
+        "complete the tree".into()
+    }
+
+    fn action(&self) -> Action<'_, Tree> {
+        let (root, older) = (&self.root, self.older.len());
+        let what = format!(
+            "link the hashed assets of {older} releases into {root}, write {VERSION_FILE}, sync"
+        );
+        Action::work(what, || self.complete())
+    }
+
+    fn assume(&self) -> Tree {
+        Tree::default()
+    }
+
+    fn summary(&self, kept: &Tree) -> Summary {
+        let assets = kept.iter().filter(|(_, entry)| matches!(entry, Entry::File { .. })).count();
+        Summary::line(format!("{} assets kept", assets.saturating_sub(1)))
+    }
+}
+
+/// In this process: takes the staging tree away, if there is one.
+#[derive(Debug)]
+pub struct RemoveStaging {
+    place: LandingPlace,
+}
+
+impl RemoveStaging {
+    /// Takes it away here.
+    pub fn new(place: &LandingPlace) -> Self {
+        Self { place: place.clone() }
+    }
+}
+
+impl Step for RemoveStaging {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "remove the staging tree".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let staging = self.place.staging();
+        Action::work(format!("remove {staging}"), || Staging::new(self.place.staging()).remove())
+    }
+
+    fn assume(&self) {}
+}
+
+/// In this process: one rename that makes the staging tree that of a release.
+#[derive(Debug)]
+pub struct BecomeRelease {
+    place: LandingPlace,
+    id: ReleaseId,
+}
+
+impl BecomeRelease {
+    /// Becomes this one.
+    pub fn new(place: &LandingPlace, id: &ReleaseId) -> Self {
+        Self { place: place.clone(), id: id.clone() }
+    }
+}
+
+impl Step for BecomeRelease {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "keep the tree".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let (from, to) = (self.place.staging(), self.place.release(&self.id));
+        Action::work(format!("rename {from} to {to}"), move || {
+            Staging::new(from).become_release(&self.place, &to)
+        })
+    }
+
+    fn assume(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::*, *};
+    use crate::steps::testing::check;
+
+    fn own() -> Vec<TreePath> {
+        vec![".well-known".parse().unwrap()]
+    }
+
+    #[test]
+    fn make_staging_minimal() {
+        check("make_staging__minimal", &MakeStaging::new(&place(), None, Tree::default()));
+    }
+
+    #[test]
+    fn make_staging_everything() {
+        let live = place().release(&record().id);
+        let step = MakeStaging::new(&place(), Some(live), Tree::default());
+        check("make_staging__everything", &step);
+    }
+
+    #[test]
+    fn open_tree_minimal() {
+        let owner = Owner { user: 1001, group: 1002 };
+        check("open_tree__minimal", &OpenTree::new(place().staging(), owner, &own()));
+    }
+
+    #[test]
+    fn close_tree_minimal() {
+        check("close_tree__minimal", &CloseTree::new(place().staging(), &own()));
+    }
+
+    #[test]
+    fn read_staged_minimal() {
+        let step = ReadStaged::new(&place(), place().staging(), Tree::default());
+        check("read_staged__minimal", &step.base(Some(&record())).hidden(&own()));
+    }
+
+    #[test]
+    fn complete_staging_minimal() {
+        let step = CompleteStaging::new(&place(), Tree::default(), "{}", Vec::new());
+        check("complete_staging__minimal", &step);
+    }
+
+    #[test]
+    fn complete_staging_everything() {
+        let (id, web) = (record().id, place().web().to_owned());
+        let step = CompleteStaging::new(&place(), Tree::default(), "{}", Vec::new())
+            .assets_of(&id, place().release(&id))
+            .own(Some(web), &own());
+        check("complete_staging__everything", &step);
+    }
+
+    #[test]
+    fn remove_staging_minimal() {
+        check("remove_staging__minimal", &RemoveStaging::new(&place()));
+    }
+
+    #[test]
+    fn become_release_minimal() {
+        check("become_release__minimal", &BecomeRelease::new(&place(), &record().id));
+    }
+}

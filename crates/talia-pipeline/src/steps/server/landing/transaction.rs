@@ -1,0 +1,139 @@
+//! A release that has begun.
+
+use crate::{
+    error::Result,
+    landing::{Tree, TreePath},
+    server::landing::{LandingPlace, Transaction},
+    step::{Action, Step, Summary},
+};
+
+/// In this process: writes down that a release has begun, from what to what; so that what a
+/// kill leaves is known for what it is.
+#[derive(Debug)]
+pub struct WriteTransaction {
+    place: LandingPlace,
+    transaction: Transaction,
+    base: Tree,
+    announced: Tree,
+}
+
+impl WriteTransaction {
+    /// Writes this one, which begins at `base` and shall become `announced`.
+    pub fn new(
+        place: &LandingPlace,
+        transaction: Transaction,
+        base: Tree,
+        announced: Tree,
+    ) -> Self {
+        Self { place: place.clone(), transaction, base, announced }
+    }
+
+    fn write(&self) -> Result<()> {
+        Transaction::announce(&self.place, &self.base, &self.announced)?;
+        self.transaction.write(&self.place)
+    }
+}
+
+impl Step for WriteTransaction {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "begin".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        Action::work(format!("write {}", self.place.transaction()), || self.write())
+    }
+
+    fn assume(&self) {}
+
+    fn summary(&self, (): &()) -> Summary {
+        Summary::line(self.transaction.id.as_str())
+    }
+}
+
+/// In this process: lets rsync in, to one folder but for what is hidden there.
+#[derive(Debug)]
+pub struct OpenTransaction {
+    place: LandingPlace,
+    transaction: Transaction,
+    hidden: Vec<TreePath>,
+}
+
+impl OpenTransaction {
+    /// Lets it in for this one.
+    pub fn new(place: &LandingPlace, transaction: Transaction, hidden: &[TreePath]) -> Self {
+        Self { place: place.clone(), transaction, hidden: hidden.to_vec() }
+    }
+
+    fn open(&self) -> Result<()> {
+        self.transaction.admit(&self.place, &self.hidden)?;
+        Transaction { is_open: true, ..self.transaction.clone() }.write(&self.place)
+    }
+}
+
+impl Step for OpenTransaction {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "let rsync in".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let (rsyncd, own) = (self.place.rsyncd(), self.place.transaction());
+        Action::work(format!("write {rsyncd} and {own}"), || self.open())
+    }
+
+    fn assume(&self) {}
+}
+
+/// In this process: from now on no release has begun.
+#[derive(Debug)]
+pub struct ForgetTransaction {
+    place: LandingPlace,
+}
+
+impl ForgetTransaction {
+    /// Forgets the one here.
+    pub fn new(place: &LandingPlace) -> Self {
+        Self { place: place.clone() }
+    }
+}
+
+impl Step for ForgetTransaction {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "end the transaction".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let what = format!("remove {}", self.place.transaction());
+        Action::work(what, || Transaction::forget(&self.place))
+    }
+
+    fn assume(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::*, *};
+    use crate::steps::testing::check;
+
+    #[test]
+    fn write_transaction_minimal() {
+        let (base, announced) = (Tree::default(), Tree::default());
+        let step = WriteTransaction::new(&place(), transaction(), base, announced);
+        check("write_transaction__minimal", &step);
+    }
+
+    #[test]
+    fn open_transaction_minimal() {
+        check("open_transaction__minimal", &OpenTransaction::new(&place(), transaction(), &[]));
+    }
+
+    #[test]
+    fn forget_transaction_minimal() {
+        check("forget_transaction__minimal", &ForgetTransaction::new(&place()));
+    }
+}
