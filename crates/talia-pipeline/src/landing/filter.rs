@@ -24,9 +24,10 @@ use {pattern::Place, rule::Side};
 /// Which files are published and which may be deleted: rules of rsync's, of which the
 /// first that means a place decides.
 ///
-/// Their order: a file named [`Filters::FILE`] is never published; then the rules that
-/// were added, in their order; then, unless one of those says otherwise
-/// (`R /.well-known/***`), `/.well-known` on the server stays as it is.
+/// Their order: a file named [`Filters::FILE`] is never published; what is the server's
+/// own stays ([`Filters::with_protected`]); then the rules that were added, in their
+/// order; then, unless one of those says otherwise (`R /.well-known/***`), `/.well-known`
+/// on the server stays as it is.
 ///
 /// ```
 /// use talia_pipeline::landing::Filters;
@@ -39,25 +40,33 @@ use {pattern::Place, rule::Side};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filters {
+    /// What is the server's own, whatever other rules say.
+    protected: Vec<Rule>,
+    /// One for [`Filters::FILE`], the rules that were added, those for [`Filters::STAYS`].
     rules: Vec<Rule>,
-    /// How many of the last ones are built in.
-    built_in: usize,
 }
 
 impl Filters {
     /// The file of rules at the top of a source.
     pub const FILE: &str = ".rsyncignore";
     /// What stays on a server unless a rule says otherwise.
-    const STAYS: &str = "/.well-known/***";
+    const STAYS: &str = ".well-known";
+    /// How many rules say that.
+    const STAY_RULES: usize = 2;
 
     /// These rules.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
-        let built_in =
-            |side, pattern: &str| pattern.parse().ok().map(|pattern| Rule::built_in(side, pattern));
-        let first = built_in(Side::Sender, Self::FILE);
-        let last = built_in(Side::Receiver, Self::STAYS);
-        let rules = first.into_iter().chain(rules).chain(last).collect();
-        Self { rules, built_in: 1 }
+        let first = Rule::one_sided(Side::Sender, Self::FILE);
+        let rules = first.into_iter().chain(rules).chain(stays(Self::STAYS)).collect();
+        Self { protected: Vec::new(), rules }
+    }
+
+    /// Adds what is the server's own, such as a policy's `protected`: it stays there with
+    /// all that is in it, whatever other rules say.
+    #[must_use]
+    pub fn with_protected<'a>(mut self, paths: impl IntoIterator<Item = &'a TreePath>) -> Self {
+        self.protected.extend(paths.into_iter().flat_map(|path| stays(path.as_str())));
+        self
     }
 
     /// Adds the rules of a file, which is named so in errors: one a line; blank lines
@@ -74,7 +83,7 @@ impl Filters {
                 continue;
             }
             match line.parse() {
-                Ok(rule) => self.rules.insert(self.rules.len() - self.built_in, rule),
+                Ok(rule) => self.rules.insert(self.rules.len() - Self::STAY_RULES, rule),
                 Err(error) => {
                     let hint = error.hint_text().map(|hint| format!(": {hint}"));
                     let text = format!("{error}{}", hint.unwrap_or_default());
@@ -115,7 +124,7 @@ impl Filters {
 
     fn excludes(&self, side: Side, path: &[u8], is_folder: bool, in_deleted: bool) -> bool {
         let place = Place::new(path, is_folder);
-        for rule in &self.rules {
+        for rule in self.protected.iter().chain(&self.rules) {
             if let Some(excludes) = rule.excludes(side, &place, in_deleted) {
                 return excludes;
             }
@@ -184,8 +193,20 @@ impl Filters {
     /// The arguments that give rsync these very rules, so that it reads no file of them:
     /// `--filter=- /drafts/` and so on.
     pub fn rsync_arguments(&self) -> Vec<String> {
-        self.rules.iter().map(|rule| format!("--filter={rule}")).collect()
+        let all = self.protected.iter().chain(&self.rules);
+        all.map(|rule| format!("--filter={rule}")).collect()
     }
+}
+
+/// The rules that keep a place of the server: a file or link there, a folder and all
+/// that is in it.
+fn stays(path: &str) -> impl Iterator<Item = Rule> {
+    let escaped = path.replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
+    let escaped = escaped.replace('[', r"\[");
+    // Without a star, a backslash would be itself.
+    let itself = if path.contains(['*', '?', '[']) { &escaped } else { path };
+    let patterns = [format!("/{itself}"), format!("/{escaped}/***")];
+    patterns.into_iter().filter_map(|pattern| Rule::one_sided(Side::Receiver, &pattern))
 }
 
 impl Default for Filters {
@@ -238,6 +259,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_the_servers_own_stays_whatever_rules_say() {
+        let own = [path("a*[b]"), path(r"c\d"), path("e ")];
+        let filters = filters("R **\n").with_protected(&own);
+        for (own, inside) in [("a*[b]", "a*[b]/x"), (r"c\d", r"c\d/x/y"), ("e ", "e /x")] {
+            for kept in [(own, true), (own, false), (inside, false)] {
+                assert!(filters.protects(&path(kept.0), kept.1), "{kept:?}");
+            }
+        }
+        for other in ["ab", "a*b", "cd", "e", ".well-known"] {
+            assert!(!filters.protects(&path(other), true), "{other}");
+        }
+    }
+
+    #[test]
     fn rsync_gets_every_rule_in_order() {
         let filters = Filters::new(["/x y/".parse().unwrap()])
             .with_file(".rsyncignore".into(), "+ a\nP,p b\n")
@@ -249,6 +284,7 @@ mod tests {
                 "--filter=- /x y/",
                 "--filter=+ a",
                 "--filter=Pp b",
+                "--filter=P /.well-known",
                 "--filter=P /.well-known/***",
             ]
         );

@@ -7,6 +7,7 @@ pub mod cobertura;
 pub mod compose;
 pub mod database_url;
 pub mod env_file;
+pub mod git_status;
 pub mod health;
 pub mod itemize;
 pub mod junit;

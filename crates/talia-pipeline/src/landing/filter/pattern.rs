@@ -162,18 +162,29 @@ impl FromStr for Pattern {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = |why: &str| Err(Error::usage(format!("the pattern `{}` {why}", visible(text))));
         if text.trim().is_empty() {
-            return wrong("says nothing");
+            return Err(wrong(text, "says nothing"));
         }
+        if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+            return Err(wrong(text, "begins or ends with a blank; write `[ ]` where a name does"));
+        }
+        Self::read(text)
+    }
+}
+
+fn wrong(text: &str, why: &str) -> Error {
+    Error::usage(format!("the pattern `{}` {why}", visible(text)))
+}
+
+impl Pattern {
+    /// Reads one that nobody has written by hand, so that blanks are meant.
+    pub(super) fn read(text: &str) -> Result<Self> {
+        let wrong = |why| Err(wrong(text, why));
         if text.len() > Self::BYTES {
             return Err(Error::usage(format!("a pattern has more than {} bytes", Self::BYTES)));
         }
         if text.contains('\0') {
             return wrong("holds a NUL, which no name does");
-        }
-        if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
-            return wrong("begins or ends with a blank; write `[ ]` where a name does");
         }
         let core = match text.strip_suffix('/') {
             Some(core) if !core.is_empty() => core,

@@ -60,10 +60,11 @@ pub(super) enum Side {
 }
 
 impl Rule {
-    /// A rule for one side that excludes, for what is built in.
-    pub(super) fn built_in(side: Side, pattern: Pattern) -> Self {
+    /// A rule for one side that excludes.
+    pub(super) fn one_sided(side: Side, pattern: &str) -> Option<Self> {
         let (is_include, is_negated, is_perishable) = (false, false, false);
-        Self { pattern, is_include, side: Some(side), is_negated, is_perishable }
+        let pattern = Pattern::read(pattern).ok()?;
+        Some(Self { pattern, is_include, side: Some(side), is_negated, is_perishable })
     }
 
     /// Whether it excludes this place; `None` when it says nothing about it.
