@@ -89,8 +89,7 @@ impl Site {
 /// ```
 pub fn sites(shown: &str) -> Vec<Site> {
     let mut found = Vec::new();
-    collect(&included::whole(shown), false, &mut found);
-    collect(&tree, Inherited::default(), &mut found);
+    collect(&included::whole(shown), Inherited::default(), &mut found);
     found
 }
 
@@ -198,16 +197,6 @@ fn is_fitting(name: &str, rest: &[String], folders: &[&str]) -> bool {
     }
 }
 
-fn collect(tree: &[Directive], caches: bool, found: &mut Vec<Site>) {
-    // An included file is a part of the block that includes it.
-    let caches = caches_open_files(tree).unwrap_or(caches);
-    for directive in tree {
-        if directive.words.first().is_some_and(|name| name == "server")
-            && !directive.block.is_empty()
-        {
-            found.push(site(&directive.block, caches));
-        } else {
-            collect(&directive.block, caches, found);
 /// What holds in a block unless it says otherwise.
 #[derive(Clone, Copy, Default)]
 struct Inherited {
@@ -224,12 +213,6 @@ impl Inherited {
     }
 }
 
-fn caches_open_files(block: &[Directive]) -> Option<bool> {
-    block.iter().rev().find_map(|directive| match directive.words.first()?.as_str() {
-        "open_file_cache" => Some(directive.words.get(1).is_some_and(|value| value != "off")),
-        "include" => caches_open_files(&directive.block),
-        _ => None,
-    })
 fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
     let inherited = inherited.within(tree);
     for directive in tree {
@@ -243,9 +226,14 @@ fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
     }
 }
 
+/// Whether a directive is on in a block. An included file is a part of the block that
+/// includes it.
 fn is_on(block: &[Directive], name: &str) -> Option<bool> {
-    let last = block.iter().rev().find(|it| it.words.first().is_some_and(|word| word == name))?;
-    Some(last.words.get(1).is_some_and(|value| value != "off"))
+    block.iter().rev().find_map(|directive| match directive.words.first()?.as_str() {
+        word if word == name => Some(directive.words.get(1).is_some_and(|value| value != "off")),
+        "include" => is_on(&directive.block, name),
+        _ => None,
+    })
 }
 
 fn site(block: &[Directive], inherited: Inherited) -> Site {
@@ -272,7 +260,6 @@ fn site(block: &[Directive], inherited: Inherited) -> Site {
                 .proxies
                 .extend(rest.first().map(|to| Proxy { to: to.clone(), file: file.cloned() })),
             "include" => inside = rest.first(),
-            "proxy_pass" => site.proxies.extend(rest.first().cloned()),
             "disable_symlinks" if rest.first().is_some_and(|value| value != "off") => {
                 site.refuses_links = true;
             }
@@ -419,11 +406,6 @@ http {
         assert_eq!(elsewhere(socket), ["http://backend${suffix}"]);
         assert_eq!(elsewhere(Way::Socket("/var/lib/talia/p/sock/api")).len(), 2);
         assert!(!sites[0].refuses_links && second.refuses_links);
-        assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"), "another too");
-        let elsewhere = |socket| second.proxies_elsewhere(socket).collect::<Vec<_>>();
-        assert_eq!(elsewhere("/var/lib/talia/p/sock/api.sock"), ["http://backend${suffix}"]);
-        assert_eq!(elsewhere("/var/lib/talia/p/sock/api").len(), 2);
-        assert!(second.proxies.contains(&"http://backend${suffix}".to_owned()));
     }
 
     #[test]

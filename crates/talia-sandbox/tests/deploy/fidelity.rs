@@ -216,8 +216,6 @@ pub(crate) fn a_release_does_what_its_plan_says(yard: &Yard) {
     site.is_settled_at(&b);
 }
 
-/// Everything that the engine has told of since then, but for the app's own health check,
-/// which the engine runs by itself every few seconds.
 /// Releases a version, and does what the plan has told before.
 pub(crate) fn released_as_planned(site: &Site, what: &str, version: &Version) {
     let outlook = outlook(site, version);
@@ -241,7 +239,8 @@ pub(crate) fn released_as_planned(site: &Site, what: &str, version: &Version) {
     }
 }
 
-/// Everything that the engine has told of since then.
+/// Everything that the engine has told of since then, but for the app's own health check,
+/// which the engine runs by itself every few seconds.
 fn engine_told(site: &Site, since: &str) -> String {
     let until = site.droplet.said(["date", "+%s.%N"]).unwrap();
     let (since, until) = (format!("--since={since}"), format!("--until={until}"));

@@ -34,8 +34,9 @@ pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waite
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
-pub use nginx::{NginxMaster, NginxReload, NginxRenewed, NginxSites, NginxTest, NginxWorkers};
-pub use nginx::{NginxReload, NginxSignalReload, NginxSites, NginxTest};
+pub use nginx::{
+    NginxMaster, NginxReload, NginxRenewed, NginxSignalReload, NginxSites, NginxTest, NginxWorkers,
+};
 pub use pause::Pause;
 pub use port::{EndPort, RestorePort, TryPort};
 pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
