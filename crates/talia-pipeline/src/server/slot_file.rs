@@ -11,8 +11,8 @@ use super::{Endpoint, Layout, Record};
 /// Where the app finds its socket's folder inside its container.
 const SOCKET_FOLDER: &str = "/run/talia";
 
-/// The compose override of a release: the image by its digest, the folders of its
-/// slot, its port where it has one, and every value of `.env`, byte for byte. JSON, which is YAML too.
+/// The compose override of a release: the image by its digest, the folders and the port
+/// of its slot, and every value of `.env`, byte for byte. JSON, which is YAML too.
 ///
 /// Compose replaces `$` in an `env_file`; in what it is given here, `$$` is one `$`.
 ///
@@ -45,8 +45,8 @@ pub fn slot_file(layout: &Layout, policy: &Policy, record: &Record, env: &[u8]) 
     }
     // uvicorn believes what Nginx says of a client only if it believes its peer. On a
     // Unix socket that has no address, and behind a published port it is a gateway of
-    // the engine's; neither can be named here. Nobody else comes in by either: the port
-    // is bound to loopback.
+    // the engine's, so only everybody can be named. By a port that is this server itself,
+    // because it is bound to loopback, and what else is in the environment's network.
     environment.entry("FORWARDED_ALLOW_IPS").or_insert_with(|| "*".to_owned());
     let file = json!({ "services": { policy.service.as_str(): {
         "image": record.reference(),
