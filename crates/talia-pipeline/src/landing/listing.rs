@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use self::outline::{Fold, Node, Outline};
 use super::{
-    Change, Entry, RsyncPlan,
+    Amount, Change, Entry, RsyncPlan,
     path::shown,
     size::{counted, size},
 };
@@ -35,7 +35,7 @@ pub(super) fn listing(plan: &RsyncPlan, rows: usize) -> String {
     outline.fold(rows);
     let mut lines = Vec::new();
     for node in outline.top() {
-        add_rows(&outline, node, 0, String::new(), &mut lines);
+        add_rows(&outline, node, 0, &mut lines);
     }
     if lines.is_empty() {
         return text;
@@ -68,26 +68,24 @@ fn heading(plan: &RsyncPlan) -> String {
     if plan.is_empty() {
         return match totals.unchanged.entries() {
             0 => "nothing changes: there is nothing on either side".to_owned(),
-            _ => format!("nothing changes: {stays} are the same"),
+            _ => format!("nothing changes: {stays}"),
         };
     }
-    let mut parts = Vec::new();
-    let named = [
-        (totals.added, "added"),
-        (totals.different(), "changed"),
-        (totals.renamed, "renamed"),
-        (totals.deleted, "deleted"),
-    ];
-    for (amount, what) in named {
-        // Folders come and go with what is in them.
-        match (amount.files + amount.links, amount.folders) {
-            (0, 0) => {}
-            (0, folders) => parts.push(format!("{} {what}", counted(folders, "folder"))),
-            (others, folders) if what == "changed" => {
-                parts.push(format!("{} {what}", others + folders))
-            }
-            (others, _) => parts.push(format!("{others} {what}")),
-        }
+    let changed = totals.different().entries();
+    let named = |count: fn(&Amount) -> u64, what: fn(u64) -> String| {
+        let counts = [
+            (count(&totals.added), "added"),
+            (changed, "changed"),
+            (count(&totals.renamed), "renamed"),
+            (count(&totals.deleted), "deleted"),
+        ];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        counts.map(|(count, done)| format!("{} {done}", what(count))).collect::<Vec<_>>()
+    };
+    // Folders come and go with what is in them, if anything is.
+    let mut parts = named(|amount| amount.files + amount.links, |count| count.to_string());
+    if parts.is_empty() {
+        parts = named(|amount| amount.folders, |count| counted(count, "folder"));
     }
     let mut line = parts.join(", ");
     let bytes = [(totals.bytes_to_send, "to send"), (totals.bytes_deleted, "to delete")];
@@ -99,28 +97,27 @@ fn heading(plan: &RsyncPlan) -> String {
     match totals.unchanged.entries() {
         0 if totals.entries_before() == 0 => line.push_str("; the server has nothing yet"),
         0 => line.push_str("; nothing stays as it is"),
-        1 => line.push_str(&format!("; {stays} stays as it is")),
-        _ => line.push_str(&format!("; {stays} stay as they are")),
+        _ => line.push_str(&format!("; unchanged: {stays}")),
     }
     line
 }
 
 /// The rows of a node and of what is in it. A folder that has nothing to tell but one
 /// entry stands in front of that one's name.
-fn add_rows(
-    outline: &Outline<'_>,
-    node: &Node<'_>,
+fn add_rows<'o>(
+    outline: &'o Outline<'o>,
+    mut node: &'o Node<'o>,
     depth: usize,
-    front: String,
     rows: &mut Vec<Row>,
 ) {
-    let name = front + &shown(node.name);
-    if let Some(only) = outline.only_child(node) {
-        return add_rows(outline, only, depth, name + "/", rows);
+    let mut name = shown(node.name);
+    while let Some(only) = outline.only_child(node) {
+        name = format!("{name}/{}", shown(only.name));
+        node = only;
     }
     rows.push(row(node, depth, name));
     for child in outline.children(node) {
-        add_rows(outline, child, depth + 1, String::new(), rows);
+        add_rows(outline, child, depth + 1, rows);
     }
 }
 
@@ -144,7 +141,7 @@ fn row(node: &Node<'_>, depth: usize, name: String) -> Row {
                     Some(Entry::Folder { .. }) => (below.added, "added"),
                     _ => (below.deleted, "deleted"),
                 };
-                let _ = write!(note, ", {} {what} with it", amount.text_with_bytes());
+                let _ = write!(note, "; {} {what}", amount.text_with_bytes());
             }
             row(mark, size, note)
         }
@@ -160,11 +157,7 @@ fn row(node: &Node<'_>, depth: usize, name: String) -> Row {
     }
 }
 
-fn row_of(
-    mark: char,
-    amount: super::Amount,
-    row: impl FnOnce(char, Option<u64>, String) -> Row,
-) -> Row {
+fn row_of(mark: char, amount: Amount, row: impl FnOnce(char, Option<u64>, String) -> Row) -> Row {
     row(mark, (amount.files > 0).then_some(amount.bytes), amount.text())
 }
 

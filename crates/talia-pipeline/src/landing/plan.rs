@@ -43,7 +43,7 @@ use crate::error::Result;
 ///
 /// let plan = RsyncPlan::between(&server, &local, |path, _| path.name() == ".well-known")?;
 /// assert_eq!(plan.to_string(), "\
-/// 1 added, 1 changed, 1 renamed, 1 deleted: 26.7 kB to send, 21.4 kB to delete; 2 files, 114 B stay as they are
+/// 1 added, 1 changed, 1 renamed, 1 deleted: 26.7 kB to send, 21.4 kB to delete; unchanged: 2 files, 114 B
 ///
 /// = .well-known/             protected: 1 file
 ///   assets/

@@ -443,7 +443,7 @@ fn a_release_reads_well() {
         &plan,
         60,
         r#"
-34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; 59 files, 784 kB stay as they are
+34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; unchanged: 59 files, 784 kB
 
 = .well-known/                   protected: 2 files
   about/
@@ -460,7 +460,6 @@ fn a_release_reads_well() {
 ~ cgi                     120 B  mode 0644, was 0755
 ~ docs/                          a folder, was a file of 500 B
 +   index.html            700 B
-- img/
 ~ index.html             4.1 kB  was 4.0 kB
 ~ latest                         link to v2, was v1
 → media/img/             972 kB  12 files, was img/
@@ -479,30 +478,31 @@ fn a_long_plan_is_told_in_few_rows() {
         &plan,
         14,
         r#"
-34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; 59 files, 784 kB stay as they are
+34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; unchanged: 59 files, 784 kB
 
 = .well-known/                   protected: 2 files
-~ about/                         1 changed, 1 deleted; 4.0 kB to send
+  about/
+~   index.html           4.0 kB
+-   team.html             900 B
 ~ assets/                        2 added, 4 deleted; 28.0 kB to send
 + blog/                 93.0 kB  30 files
 ~ cgi                     120 B  mode 0644, was 0755
 ~ docs/                          a folder, was a file of 500 B
 +   index.html            700 B
-- img/
 ~ index.html             4.1 kB  was 4.0 kB
 ~ latest                         link to v2, was v1
 → media/img/             972 kB  12 files, was img/
 - old-blog/             18.9 kB  9 files
 + pages/en/hello.html     700 B
 
-… 2 folders shown as one row each: the plan as JSON has every change (`--plan=json`)
+… 1 folder shown as one row each: the plan as JSON has every change (`--plan=json`)
 "#,
     );
     reads(
         &plan,
         5,
         r#"
-34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; 59 files, 784 kB stay as they are
+34 added, 5 changed, 12 renamed, 14 deleted: 1.1 MB to send, 1.0 MB to delete; unchanged: 59 files, 784 kB
 
 = .well-known/            protected: 2 files
 ~ about/                  1 changed, 1 deleted; 4.0 kB to send
@@ -510,7 +510,7 @@ fn a_long_plan_is_told_in_few_rows() {
 + blog/          93.0 kB  30 files
 ~ cgi              120 B  mode 0644, was 0755
 
-… 7 rows more, 2 folders shown as one row each: the plan as JSON has every change (`--plan=json`)
+… 6 rows more, 2 folders shown as one row each: the plan as JSON has every change (`--plan=json`)
 "#,
     );
 }
@@ -540,7 +540,7 @@ fn the_first_release_and_one_without_a_change_are_said_so() {
         &between(&local, &local),
         60,
         r#"
-nothing changes: 106 files, 1 link, 1.9 MB are the same
+nothing changes: 106 files, 1 link, 1.9 MB
 "#,
     );
     reads(
@@ -600,6 +600,103 @@ fn hostile_names_stay_in_their_row() {
 - nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn       1 B
 + tab\t\r\u{1b}[2J            1 B
 + \u{202e}gpj.exe             1 B
+"#,
+    );
+}
+
+#[test]
+fn rare_changes_read_well() {
+    let many = |folder: &'static str| (0..5).map(move |n| format!("{folder}/{n}.html"));
+    let page = |path: String| (path, file(1000, "page"));
+    let all = |entries: Vec<(String, Entry)>| {
+        tree(entries.iter().map(|(path, entry)| (path.as_str(), entry.clone())))
+    };
+    let own = |path: &str, entry: Entry| (path.to_owned(), entry);
+    let server = all(many("was folder")
+        .map(page)
+        .chain([
+            own("was file", file(7, "f")),
+            own("was link", Entry::link("x")),
+            own("half/gone", file(1, "g")),
+            own("both", with_mode(file(4_000, "a"), 0o600)),
+            own("near", file(4_001, "n")),
+            own("closed", with_mode(Entry::folder(), 0o700)),
+            own("kept/1", with_mode(file(1, "k"), 0o600)),
+            own("kept/2", file(1, "k")),
+            own("a/b/kept", file(1, "k")),
+            own("empty/er", Entry::folder()),
+        ])
+        .collect());
+    let local = all(many("was file")
+        .map(|path| (path, file(1000, "other page")))
+        .chain([
+            own("was folder", file(9, "f2")),
+            own("was link", Entry::folder()),
+            own("half/new/link", Entry::link("a b")),
+            own("half/new/er/1", file(1, "1")),
+            own("half/new/er/2", file(1, "2")),
+            own("both", file(5_000, "b")),
+            own("near", file(4_002, "m")),
+            own("closed", Entry::folder()),
+        ])
+        .collect());
+    let rule = |path: &TreePath, _: &Entry| path.name() == "kept";
+    let plan = RsyncPlan::between(&server, &local, rule).unwrap();
+    reads(
+        &plan,
+        60,
+        r#"
+8 added, 7 changed, 6 deleted: 14.0 kB to send, 5.0 kB to delete; unchanged: 2 files, 2 B
+
+= a/b/kept              protected
+~ both          5.0 kB  was 4.0 kB; mode 0644, was 0600
+~ closed/               mode 0755, was 0700
+- empty/er/
+  half/
+-   gone           1 B
++   new/           2 B  2 files, 1 link
+= kept/                 protected: 2 files
+~   1              1 B  mode 0644, was 0600
+~ near          4.0 kB  4002 B, was 4001 B
+~ was file/             a folder, was a file of 7 B; 5 files, 5.0 kB added
+~ was folder       9 B  a file, was a folder; 5 files, 5.0 kB deleted
+~ was link/             a folder, was a link to x
+"#,
+    );
+}
+
+#[test]
+fn a_folder_that_moves_is_one_row() {
+    let site = |folder: &str| {
+        let files = ["1", "2", "in/3", "in/4"].map(|name| (format!("{folder}/{name}"), name));
+        tree(files.iter().map(|(path, content)| (path.as_str(), file(1000, content))))
+    };
+    reads(
+        &between(&site("old\n"), &site("new")),
+        60,
+        r#"
+4 renamed: 4.0 kB to send, 4.0 kB to delete; nothing stays as it is
+
+→ new/    4.0 kB  4 files, was old\n/
+"#,
+    );
+    // One file more is one row more for each.
+    let mut more = site("new");
+    more.insert("new/5".parse().unwrap(), file(10, "5"));
+    reads(
+        &between(&site("old"), &more),
+        60,
+        r#"
+1 added, 4 renamed: 4.0 kB to send, 4.0 kB to delete; nothing stays as it is
+
++ new/
+→   1        1.0 kB  was old/1
+→   2        1.0 kB  was old/2
++   5          10 B
++   in/
+→     3      1.0 kB  was old/in/3
+→     4      1.0 kB  was old/in/4
+- old/in/
 "#,
     );
 }

@@ -34,7 +34,7 @@ pub(super) enum Fold {
     /// One row, for all that is in it comes or goes with it.
     Whole,
     /// One row, for all that is in it was in that folder before.
-    Moved(String),
+    Moved(TreePath),
     /// One row that counts what is in it, for there are too many rows.
     Collapsed,
 }
@@ -215,8 +215,9 @@ impl<'p> Outline<'p> {
     /// Makes folders one row each: those that come or go as a whole, and others until
     /// there are no more rows than these.
     pub(super) fn fold(&mut self, rows: usize) {
-        self.drop_silent();
         self.fold_wholes();
+        self.drop_moved();
+        self.drop_silent();
         for at in (0..self.0.len()).rev() {
             let node = &self.0[at];
             let has_own = at != 0 && self.only_child(node).is_none();
@@ -288,7 +289,7 @@ impl<'p> Outline<'p> {
     }
 
     /// The folder that all files of this new one were in before, each at its place.
-    fn moved_from(&self, at: usize) -> Option<String> {
+    fn moved_from(&self, at: usize) -> Option<TreePath> {
         let Below { added, deleted, renamed, changed, protected, .. } = self.0[at].below;
         let others = added.files + added.links + deleted.entries() + changed.entries() + protected;
         let is_new = matches!(self.0[at].change, Some(Change::Added { .. }));
@@ -305,7 +306,30 @@ impl<'p> Outline<'p> {
                 return None;
             }
         }
-        folder.map(str::to_owned)
+        folder?.parse().ok()
+    }
+
+    /// Takes the old places of moved folders away, where nothing but folders was left.
+    fn drop_moved(&mut self) {
+        let moved = self.0.iter().filter_map(|node| match &node.fold {
+            Fold::Moved(from) => self.find(from),
+            _ => None,
+        });
+        let emptied = moved.filter(|at| {
+            let Below { added, deleted, renamed, changed, protected, .. } = self.0[*at].below;
+            let others = added.entries() + renamed.entries() + changed.entries() + protected;
+            others + deleted.files + deleted.links == 0
+        });
+        for at in emptied.collect::<Vec<_>>() {
+            let parent = self.0[at].parent;
+            self.0[parent].children.retain(|child| *child != at);
+        }
+    }
+
+    fn find(&self, path: &TreePath) -> Option<usize> {
+        path.as_str().split('/').try_fold(0, |at, name| {
+            self.0[at].children.iter().copied().find(|child| self.0[*child].name == name)
+        })
     }
 
     /// The path from one node to another one below it.
