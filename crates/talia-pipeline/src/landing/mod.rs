@@ -4,12 +4,14 @@
 
 mod entry;
 mod filter;
+mod guards;
 mod local;
 mod path;
 mod tree;
 
 pub use entry::{ContentHash, Entry};
 pub use filter::{Filters, Pattern, Rule};
+pub use guards::{Deletions, Facts, Guard, Guards, Limits, Overrides, Refused};
 pub use local::{IndexCounts, LocalIndex, Places, Problems};
 pub use path::TreePath;
 pub use tree::Tree;
