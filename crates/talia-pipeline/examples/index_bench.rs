@@ -1,6 +1,5 @@
 //! Times the index of a landing page of 20,000 files with 430 MB: without a cache, with
-//! one that proves nothing yet, with one that proves everything, after one change, and
-//! beside them what rsync would read.
+//! one that proves everything, and after one change; then the guards.
 //!
 //!     cargo run --example index_bench -- FOLDER
 //!
@@ -12,7 +11,7 @@ use std::{env, error::Error, fs, time::Instant};
 use camino::Utf8PathBuf;
 use talia_pipeline::{
     Pipeline, World,
-    landing::{Filters, LocalIndex},
+    landing::{Deletions, Facts, Filters, Guards, LocalIndex},
     steps::landing::{IndexTree, KeepIndex},
 };
 
@@ -43,6 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             index.counts.read_files,
             index.tree.hash().short()
         );
+        let began = Instant::now();
+        let (uncommitted, deletions) = (&[][..], Deletions::default());
+        let facts = Facts { index: &index, repository: &folder, uncommitted, deletions };
+        let refused = Guards::default().refusals(&facts).len();
+        println!("  judged in {:?}, {refused} refusals", began.elapsed());
         let began = Instant::now();
         pipeline.run(|cx| cx.run(KeepIndex::new(&cache, &index))).result?;
         println!("  kept in {:?}", began.elapsed());

@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use crate::{
-    landing::{ContentHash, Entry, Filters, LocalIndex, TreePath},
+    landing::{ContentHash, Deletions, Entry, Facts, Filters, Guard, Guards, LocalIndex, TreePath},
     step::{Action, Step},
     steps::{
         landing::{
@@ -179,6 +179,18 @@ fn a_source_behind_a_link_is_told_with_its_own_path() {
     assert_eq!(found.source, site.folder.join("site"));
     holds(&found, "index.html", "hi");
     assert_eq!(found.cache, None);
+    // So a link in a repository that leads out of it is found out.
+    fs::create_dir(site.folder.join("repository")).unwrap();
+    symlink("../site", site.folder.join("repository/site")).unwrap();
+    let found = index(&IndexTree::new(site.folder.join("repository/site"), Filters::default(), 0));
+    let facts = Facts {
+        index: &found,
+        repository: &site.folder.join("repository"),
+        uncommitted: &[],
+        deletions: Deletions::default(),
+    };
+    let refusals = Guards::default().refusals(&facts);
+    assert_eq!(refusals.iter().map(|refused| refused.guard).collect::<Vec<_>>(), [Guard::Outside]);
 }
 
 #[test]
