@@ -6,11 +6,17 @@ use serde::Serialize;
 use crate::{
     context::Context,
     error::{Error, Result},
-    landing::{Filters, LandingStrategy, LocalIndex, RsyncPlan, Tree, TreeChanges},
+    landing::{
+        Amount, Deletions, Facts, Filters, Guards, LandingStrategy, LocalIndex, Refused, RsyncPlan,
+        Tree, TreeChanges,
+    },
     parse::itemize::{Item, ItemEvent, Notice, RsyncItemize},
     protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
     settings::{Environment, Landing},
-    steps::landing::{IndexTree, KeepIndex, Rsync, WriteChanges},
+    steps::{
+        git::{RepositoryRoot, Uncommitted},
+        landing::{IndexTree, KeepIndex, Rsync, WriteChanges},
+    },
 };
 
 use super::{
@@ -41,6 +47,8 @@ pub struct LandingDeploy<'a> {
     pub now_ms: u64,
     /// Whether files that were edited on the server may be replaced.
     pub accept_drift: bool,
+    /// What is refused.
+    pub guards: Guards,
 }
 
 /// What a deploy of the landing page begins from. Nothing is changed to find it out.
@@ -48,6 +56,8 @@ pub struct LandingDeploy<'a> {
 pub struct LandingProspect {
     /// The commit that is meant.
     pub chosen: Chosen,
+    /// What the guards refuse.
+    pub refused: Vec<Refused>,
     /// The source, as it is here.
     #[serde(skip)]
     pub local: LocalIndex,
@@ -72,23 +82,27 @@ impl LandingProspect {
             _ => false,
         }
     }
+}
 
-    /// How many files would go from the server, and how many it has.
-    pub fn deletions(&self) -> (u64, u64) {
-        match (&self.plan, &self.dry_run) {
-            (Some(plan), _) => {
-                let totals = plan.totals();
-                let gone = totals.deleted.entries() + totals.replaced.entries();
-                let stays = [totals.changed, totals.mode_changed, totals.renamed, totals.unchanged];
-                (gone, gone + stays.iter().map(|amount| amount.entries()).sum::<u64>())
-            }
-            (None, Some(dry_run)) => {
-                let is_deletion = |item: &&Item| matches!(item.event, ItemEvent::Deleted { .. });
-                (dry_run.items().iter().filter(is_deletion).count() as u64, 0)
-            }
-            (None, None) => (0, 0),
-        }
-    }
+/// How many files would go.
+fn deletions(plan: &RsyncPlan) -> Deletions {
+    let count = |amount: &Amount| amount.files + amount.links;
+    let totals = plan.totals();
+    let deleted = count(&totals.deleted) + count(&totals.replaced);
+    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed, &totals.renamed];
+    let of = deleted + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
+    Deletions { deleted, of }
+}
+
+/// The same as rsync tells it, which does not say how many there are.
+fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
+    let is_deletion = |item: &&Item| matches!(item.event, ItemEvent::Deleted { folder: false });
+    let deleted = dry_run.items().iter().filter(is_deletion).count() as u64;
+    let is_new = |item: &&Item| !matches!(item.event, ItemEvent::Deleted { .. });
+    let new = dry_run.items().iter().filter(is_new).count() as u64;
+    // At least what is as here.
+    let same = (local.counts.files + local.counts.links).saturating_sub(new);
+    Deletions { deleted, of: deleted + same }
 }
 
 /// Finds out what a deploy begins from: the commit, the source, what the server has. The
@@ -103,9 +117,20 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
     let chosen = Wish::new(&order.root, &order.source).branch(branch).choose(cx)?;
     let index = IndexTree::new(&order.source, order.filters.clone(), order.now_ms);
     let local = cx.observe(index.cache(&order.cache))?;
+    let repository = cx.observe(RepositoryRoot::new(&order.root))?;
+    let uncommitted = match branch {
+        Some(_) => cx.observe(Uncommitted::new(&repository, local.source.as_str()))?,
+        None => Vec::new(),
+    };
+    let refused = |deletions| {
+        let (index, repository) = (&local, repository.as_path());
+        order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })
+    };
     if !order.remote.has_agent() {
         let dry_run = cx.observe(by_script(order, &local).dry_run())?;
+        let refused = refused(told_deletions(&dry_run, &local));
         return Ok(LandingProspect {
+            refused,
             chosen,
             local,
             index: None,
@@ -115,12 +140,21 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
     }
     let index = order.remote.landing_index(cx, Some(local.tree.hash()))?;
     let plan = plan(&index, &local)?;
-    Ok(LandingProspect { chosen, local, index: Some(index), plan: Some(plan), dry_run: None })
+    let refused = refused(deletions(&plan));
+    Ok(LandingProspect {
+        refused,
+        chosen,
+        local,
+        index: Some(index),
+        plan: Some(plan),
+        dry_run: None,
+    })
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
     let there = index.tree.as_ref().unwrap_or(&local.tree);
-    let protected = local.filters.keeps(there, &local.tree);
+    let filters = local.filters.clone().with_protected(&index.protected);
+    let protected = filters.keeps(there, &local.tree);
     RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
 }
 
@@ -143,6 +177,9 @@ pub fn deploy_landing(
     order: &LandingDeploy<'_>,
     prospect: &LandingProspect,
 ) -> Result<LandingDeployed> {
+    if !prospect.refused.is_empty() {
+        return Err(Error::all(prospect.refused.iter().cloned().map(Error::from).collect()));
+    }
     let (Some(index), Some(plan)) = (&prospect.index, &prospect.plan) else {
         return without_agent(cx, order, prospect);
     };
@@ -195,10 +232,7 @@ fn bring(
     index: &LandingIndex,
     plan: &RsyncPlan,
 ) -> Result<()> {
-    let all = || {
-        let own = index.protected.iter().map(|path| format!("--filter=P /{}", path.as_pattern()));
-        own.chain(local.filters.rsync_arguments()).collect()
-    };
+    let all = || local.filters.clone().with_protected(&index.protected).rsync_arguments();
     let filters = plan.narrow_arguments().unwrap_or_else(all);
     let rsync = Rsync::new(order.remote.connection(), &local.source).filters(filters).planned(plan);
     let report = cx.run(match index.strategy {

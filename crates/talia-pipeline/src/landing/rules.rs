@@ -45,7 +45,7 @@ impl TreePath {
     /// unless there is a wildcard.
     ///
     /// Source: rsync(1), *PATTERN MATCHING RULES*.
-    pub(crate) fn as_pattern(&self) -> String {
+    fn as_pattern(&self) -> String {
         let path = self.as_str();
         if !path.contains(['*', '?', '[']) {
             return path.to_owned();
