@@ -265,8 +265,7 @@ impl FromStr for Request {
             "backup" => Self::Backup,
             "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
             "landing" => Self::Landing(LandingRequest::parse(&mut words)?),
-            "rsync" => {
-                ["--server", "--daemon", "."].iter().try_for_each(|word| words.keyword(word))?;
+            "rsync" if ["--server", "--daemon", "."].iter().all(|word| words.flag(word)) => {
                 Self::Rsync
             }
             "latest" => {

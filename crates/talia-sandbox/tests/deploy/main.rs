@@ -16,6 +16,7 @@ mod harness;
 mod hosts;
 mod kills;
 mod kit;
+mod landing;
 mod load;
 mod ports;
 mod registries;
@@ -74,6 +75,18 @@ const TESTS: &[harness::Test] = tests![
     kills::a_disk_that_is_full,
     kills::an_agent_that_is_killed_at_any_step,
     kills::a_host_that_reboots_in_the_middle,
+    landing::a_folder_made_by_hand_becomes_the_first_release,
+    landing::changes_are_released_and_rolled_back,
+    landing::what_the_deploy_key_can_write_without_one,
+    landing::what_the_deploy_key_can_write_during_a_release,
+    landing::two_landing_releases_at_once,
+    landing::what_was_edited_by_hand_is_not_lost_by_chance,
+    landing::a_release_that_clients_do_not_get_is_undone,
+    landing::nginx_that_refuses_its_configuration_stops_a_release,
+    landing::an_agent_that_is_killed_at_any_step_of_a_landing_release,
+    landing::a_first_landing_release_that_is_killed_keeps_the_folder,
+    landing::a_disk_that_is_full_costs_nothing,
+    landing::a_release_in_place,
 ];
 
 /// What takes long, and measures.

@@ -83,6 +83,8 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
                 add(&mut tree, &path, now.clone());
                 drift.push(LandingDrift::Added { path });
             }
+            // An asset of an older release that has gone is missed by nobody but its pages.
+            (Some(_), None) if release.tree.get(&path).is_none() => stamps.unset(&path),
             (_, now) => {
                 stamps.unset(&path);
                 // What a release keeps of others is no part of it.

@@ -200,7 +200,9 @@ impl Staging {
                     continue;
                 }
                 let to = make_parents(&to, path, &mut kept)?;
-                give_file(&from, &to, path.name())?;
+                if !is_file(&to, path.name()) {
+                    give_file(&from, &to, path.name())?;
+                }
                 kept.insert(path.clone(), entry.clone());
             }
             io::Result::Ok(())

@@ -385,6 +385,7 @@ fn a_transaction_is_read_back_with_what_was_announced() {
         user: 1001,
         group: 1002,
         is_open: false,
+        is_checked: false,
     };
     Transaction::announce(&place, &Tree::default(), &tree).unwrap();
     transaction.write(&place).unwrap();

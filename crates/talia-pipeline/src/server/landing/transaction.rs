@@ -37,6 +37,10 @@ pub struct Transaction {
     pub group: u32,
     /// Whether its tree is ready for rsync; until then a kill leaves half of one.
     pub is_open: bool,
+    /// Whether its tree is root's again and was what was announced: from then on it gets
+    /// what every release has beside its own files.
+    #[serde(default)]
+    pub is_checked: bool,
 }
 
 impl Transaction {

@@ -76,7 +76,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
     checks::announced(&announced)?;
     checks::room(cx, &place, &order.changes)?;
     let transaction = Transaction {
-        id: free_id(server, &seen, &order.revision),
+        id: free_id(server, &seen, &order.revision, replaced.as_ref()),
         tree: order.tree,
         revision: order.revision.clone(),
         by: server.by.clone(),
@@ -86,6 +86,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         user: order.owner.user,
         group: order.owner.group,
         is_open: false,
+        is_checked: false,
     };
     let opened = open_for(cx, server, &place, &seen, &transaction, published, announced);
     if let Err(error) = opened {
@@ -137,10 +138,18 @@ pub(super) fn refuse_race(seen: &LandingSeen, expected: Option<&ReleaseId>) -> R
     .hint("somebody else has released meanwhile: deploy again, for a new plan"))
 }
 
-/// An id that no release has.
-fn free_id(server: &Server, seen: &LandingSeen, revision: &RevisionId) -> ReleaseId {
+/// An id that no release has, nor had the transaction that gave way: who has begun that one
+/// may not commit this one.
+fn free_id(
+    server: &Server,
+    seen: &LandingSeen,
+    revision: &RevisionId,
+    replaced: Option<&ReleaseId>,
+) -> ReleaseId {
     let mut ids = (0..).map(|later| ReleaseId::new(server.now_ms + later * 1000, revision));
-    let is_free = |id: &ReleaseId| seen.records.get(id).is_none() && !seen.has_tree(id);
+    let is_free = |id: &ReleaseId| {
+        seen.records.get(id).is_none() && !seen.has_tree(id) && replaced != Some(id)
+    };
     ids.find(is_free).unwrap_or_else(ReleaseId::planned)
 }
 

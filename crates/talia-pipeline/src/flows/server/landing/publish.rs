@@ -64,7 +64,10 @@ pub(super) fn publish(
     };
     cx.run(CloseTree::new(&root, &hidden))?;
     let staged = cx.run(
-        ReadStaged::new(&place, &root, (*announced).clone()).base(seen.live()).hidden(&hidden),
+        ReadStaged::new(&place, &root, (*announced).clone())
+            .base(seen.live())
+            .hidden(&hidden)
+            .completed(transaction.is_checked),
     )?;
     refuse_other(&staged.tree, announced, &staged.odd)?;
 
@@ -176,14 +179,18 @@ fn complete(
         tree: record.tree,
     };
     let version = format!("{}\n", to_json(&version));
-    let step = CompleteStaging::new(place, change.announced.clone(), version, fresh);
+    let step =
+        CompleteStaging::new(place, change.transaction, change.announced.clone(), version, fresh);
     if record.strategy == LandingStrategy::InPlace {
         return step;
     }
     let live = seen.root(place);
     let step = step.own(live.clone(), &server.policy.landing.protected);
-    let good = seen.records.all.iter().rev().filter(|one| one.was_good() && one.id != record.id);
-    let roots = good.filter_map(|one| {
+    // A release that was given back is younger than those that came before that.
+    let mut good: Vec<&LandingRecord> =
+        seen.records.all.iter().filter(|one| one.was_good() && one.id != record.id).collect();
+    good.sort_by_key(|one| std::cmp::Reverse(one.taken().at_ms));
+    let roots = good.into_iter().filter_map(|one| {
         let is_live = record.before.as_ref() == Some(&one.id);
         // A folder made by hand is not among the trees yet.
         let root = if is_live { live.clone() } else { None };

@@ -3,13 +3,15 @@
 use crate::{
     context::Context,
     error::{Error, Result},
-    landing::LandingStrategy,
+    landing::{LandingStrategy, TreePath},
     protocol::{LandingReleased, ReleaseId},
     server::{
         Fate,
         landing::{LandingRecord, LandingSeen},
     },
-    steps::server::landing::{PrepareLanding, ReadLanding, ReadPublished, ReadReleaseTree},
+    steps::server::landing::{
+        KeepAssets, PrepareLanding, ReadLanding, ReadPublished, ReadReleaseTree,
+    },
 };
 
 use super::{
@@ -75,6 +77,8 @@ pub fn rollback(
     let now = cx.observe(ReadReleaseTree::new(&place, &target.id))?;
     let before = cx.observe(ReadReleaseTree::new(&place, &live.id))?;
     cx.run(PrepareLanding::new(&place))?;
+    let assets = cx.run(KeepAssets::new(&place, &target.id, &live.id))?;
+    let also: Vec<TreePath> = assets.iter().map(|(path, _)| path.clone()).collect();
     let front = Front::look(cx, server, &place)?;
     let switched = |cx: &Context, seen: &mut LandingSeen| {
         switch_to(cx, server, seen, &target.id, None)?;
@@ -84,7 +88,7 @@ pub fn rollback(
             let switched = Switched {
                 before: &before.tree,
                 now: &now.tree,
-                kept: &now.kept,
+                kept: &assets,
                 protected,
                 reloaded,
             };
@@ -111,7 +115,7 @@ pub fn rollback(
         mark(cx, server, &mut seen, record.clone())?;
         let tidied = front
             .remember(cx, &place)
-            .and_then(|()| prune_and_stamp(cx, server, &mut seen, kept.stamps, &[]));
+            .and_then(|()| prune_and_stamp(cx, server, &mut seen, kept.stamps, &also));
         if let Err(error) = tidied {
             cx.note(format!("the release is live; left to the next one: {error}"));
         }

@@ -22,7 +22,8 @@ pub use place::{CheckPlace, PrepareLanding};
 pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
 pub use staging::{
-    BecomeRelease, CloseTree, CompleteStaging, MakeStaging, OpenTree, ReadStaged, RemoveStaging,
+    BecomeRelease, CloseTree, CompleteStaging, KeepAssets, MakeStaging, OpenTree, ReadStaged,
+    RemoveStaging,
 };
 pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
 pub use transaction::{ForgetTransaction, OpenTransaction, WriteTransaction};

@@ -1,6 +1,6 @@
 //! The server's side of rsync.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
@@ -14,9 +14,9 @@ use crate::{
 
 /// The oldest that knows how to refuse every option but some.
 const OLDEST: (u32, u32) = (3, 2);
-/// How long an rsync whose client has gone may take to end.
-const ENDED_WITHIN: Duration = Duration::from_secs(3);
-const NAP: Duration = Duration::from_millis(20);
+/// How often is tried to take the lock of an rsync whose client has gone; each try waits a
+/// moment.
+const TRIES: u32 = 15;
 
 /// `rsync --version`: whether this server's rsync can be trusted with a daemon's rules.
 ///
@@ -80,20 +80,14 @@ impl HoldRsync {
     }
 
     fn hold(&self) -> Result<Lock> {
-        let mut left = ENDED_WITHIN;
-        loop {
+        for _ in 0..TRIES {
             match Lock::take(&self.path, &self.holder) {
-                Err(error) if error.kind() == ErrorKind::Refused && !left.is_zero() => {
-                    thread::sleep(NAP);
-                    left = left.saturating_sub(NAP);
-                }
-                Err(error) if error.kind() == ErrorKind::Refused => {
-                    return Err(Error::refused("an rsync still works on these files")
-                        .hint("wait until it has ended; `landing abort` ends it"));
-                }
+                Err(error) if error.kind() == ErrorKind::Refused => {}
                 taken => return taken,
             }
         }
+        Err(Error::refused("an rsync still works on these files")
+            .hint("wait until it has ended; `landing abort` ends it"))
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
     landing::{ContentHash, Entry, Tree, TreePath},
     protocol::ReleaseId,
     server::landing::{
-        LandingPlace, LandingRecord, Made, Owner, ReleaseTree, Staged, Staging, VERSION_FILE,
-        assets_to_keep, trusted,
+        LandingPlace, LandingRecord, Made, Owner, ReleaseTree, Staged, Staging, Transaction,
+        VERSION_FILE, assets_to_keep, trusted,
     },
     step::{Action, Step, Summary},
 };
@@ -127,13 +127,21 @@ pub struct ReadStaged {
     base: Option<ReleaseId>,
     hoped: Tree,
     hidden: Vec<TreePath>,
+    is_completed: bool,
 }
 
 impl ReadStaged {
     /// Reads this tree; `hoped` is what a plan goes on with.
     pub fn new(place: &LandingPlace, root: impl Into<Utf8PathBuf>, hoped: Tree) -> Self {
         let (place, root) = (place.clone(), root.into());
-        Self { place, root, base: None, hoped, hidden: Vec::new() }
+        Self { place, root, base: None, hoped, hidden: Vec::new(), is_completed: false }
+    }
+
+    /// Whether it was held against what was announced before, and has more since.
+    #[must_use]
+    pub fn completed(mut self, is_completed: bool) -> Self {
+        self.is_completed = is_completed;
+        self
     }
 
     /// It began as the tree of this release.
@@ -153,8 +161,10 @@ impl ReadStaged {
     fn read(&self) -> Result<Staged> {
         let known = self.base.as_ref().map(|base| trusted(&self.place, base)).transpose()?;
         let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default())?;
-        let is_hidden =
-            |path: &TreePath| self.hidden.iter().any(|own| path == own || path.is_below(own));
+        let is_hidden = |path: &TreePath| {
+            self.hidden.iter().any(|own| path == own || path.is_below(own))
+                || (self.is_completed && self.hoped.get(path).is_none())
+        };
         staged.stamps.leave_out(is_hidden);
         staged.fresh.retain(|path| !is_hidden(path));
         staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_hidden(path)).collect();
@@ -188,6 +198,7 @@ impl Step for ReadStaged {
 /// to the disk. Gives what was kept.
 pub struct CompleteStaging {
     place: LandingPlace,
+    transaction: Transaction,
     root: Utf8PathBuf,
     tree: Tree,
     version: String,
@@ -203,16 +214,18 @@ impl fmt::Debug for CompleteStaging {
 }
 
 impl CompleteStaging {
-    /// Completes what has this tree, of which `fresh` is new on the disk; `version` is
-    /// what the version's file says.
+    /// Completes what the transaction holds: this tree, of which `fresh` is new on the
+    /// disk; `version` is what the version's file says.
     pub fn new(
         place: &LandingPlace,
+        transaction: &Transaction,
         tree: Tree,
         version: impl Into<String>,
         fresh: Vec<TreePath>,
     ) -> Self {
         let (place, root, version) = (place.clone(), place.staging(), version.into());
-        Self { place, root, tree, version, fresh, older: Vec::new(), own: None }
+        let transaction = Transaction { is_checked: true, ..transaction.clone() };
+        Self { place, transaction, root, tree, version, fresh, older: Vec::new(), own: None }
     }
 
     /// It is the tree in this folder, and not the staging tree.
@@ -238,6 +251,7 @@ impl CompleteStaging {
     }
 
     fn complete(&self) -> Result<Tree> {
+        self.transaction.write(&self.place)?;
         let staging = Staging::new(&self.root);
         let trees: Vec<(ReleaseId, Tree)> = self
             .older
@@ -287,6 +301,61 @@ impl Step for CompleteStaging {
     fn summary(&self, kept: &Tree) -> Summary {
         let assets = kept.iter().filter(|(_, entry)| matches!(entry, Entry::File { .. })).count();
         Summary::line(format!("{} assets kept", assets.saturating_sub(1)))
+    }
+}
+
+/// In this process: gives a kept release that is about to be live again the hashed assets of
+/// the live one, which pages that are open now may ask for. Gives all that it keeps then.
+#[derive(Debug)]
+pub struct KeepAssets {
+    place: LandingPlace,
+    id: ReleaseId,
+    live: ReleaseId,
+}
+
+impl KeepAssets {
+    /// Gives them to `id`, from `live`.
+    pub fn new(place: &LandingPlace, id: &ReleaseId, live: &ReleaseId) -> Self {
+        Self { place: place.clone(), id: id.clone(), live: live.clone() }
+    }
+
+    fn keep(&self) -> Result<Tree> {
+        let mut release = ReleaseTree::read(&self.place, &self.id)?;
+        let live = (self.live.clone(), ReleaseTree::read(&self.place, &self.live)?.tree);
+        let all: Tree = release.tree.clone().into_iter().chain(release.kept.clone()).collect();
+        let assets = assets_to_keep(&all, &[live]);
+        // Written first: what is there without being written down was put there by hand.
+        let more = assets.iter().map(|(path, (_, entry))| (path.clone(), entry.clone()));
+        release.kept = release.kept.into_iter().chain(more).collect();
+        for path in assets.keys() {
+            let mut above = path.parent();
+            while let Some(folder) = above.filter(|folder| release.get(folder).is_none()) {
+                above = folder.parent();
+                release.kept.insert(folder, Entry::folder());
+            }
+        }
+        release.write(&self.place, &self.id)?;
+        let from = self.place.release(&self.live);
+        Staging::new(self.place.release(&self.id))
+            .keep(&from, assets.iter().map(|(path, (_, entry))| (path, entry)))?;
+        Ok(release.kept)
+    }
+}
+
+impl Step for KeepAssets {
+    type Output = Tree;
+
+    fn label(&self) -> String {
+        "keep the assets of open pages".into()
+    }
+
+    fn action(&self) -> Action<'_, Tree> {
+        let (from, to) = (self.place.release(&self.live), self.place.release(&self.id));
+        Action::work(format!("link the hashed assets of {from} into {to}"), || self.keep())
+    }
+
+    fn assume(&self) -> Tree {
+        Tree::default()
     }
 }
 
@@ -389,17 +458,25 @@ mod tests {
 
     #[test]
     fn complete_staging_minimal() {
-        let step = CompleteStaging::new(&place(), Tree::default(), "{}", Vec::new());
+        let step =
+            CompleteStaging::new(&place(), &transaction(), Tree::default(), "{}", Vec::new());
         check("complete_staging__minimal", &step);
     }
 
     #[test]
     fn complete_staging_everything() {
         let (id, web) = (record().id, place().web().to_owned());
-        let step = CompleteStaging::new(&place(), Tree::default(), "{}", Vec::new())
-            .assets_of(&id, place().release(&id))
-            .own(Some(web), &own());
+        let step =
+            CompleteStaging::new(&place(), &transaction(), Tree::default(), "{}", Vec::new())
+                .assets_of(&id, place().release(&id))
+                .own(Some(web), &own());
         check("complete_staging__everything", &step);
+    }
+
+    #[test]
+    fn keep_assets_minimal() {
+        let live = "20261124T091500Z-0123456789ab".parse().unwrap();
+        check("keep_assets__minimal", &KeepAssets::new(&place(), &record().id, &live));
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! An agent that is killed: what comes next converges from what is left.
+
+use talia_pipeline::protocol::{LandingReleased, LandingRequest, ReleaseId};
+
+use super::{crawler::Crawler, page::Page};
+use crate::kit::{Said, Yard};
+
+/// The steps of the last run, as the journal tells them.
+fn last_steps(page: &Page<'_>) -> Vec<String> {
+    let path = format!("{}/journal.jsonl", page.own());
+    let journal = String::from_utf8(page.site.droplet.read(&path).unwrap()).unwrap();
+    let mut steps = Vec::new();
+    for line in journal.lines() {
+        match talia_pipeline::Event::parse(line) {
+            talia_pipeline::Event::FlowStarted { .. } => steps.clear(),
+            talia_pipeline::Event::StepStarted { label, .. } => steps.push(label),
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// Kills the agent at every boundary of a release in turn: of its begin, of its commit, and
+/// of a rollback. After each, readers have lost nothing, the rerun converges, and the next
+/// release goes.
+pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    page.have("one");
+    page.version("two");
+    let id = page.opened();
+    let begin = last_steps(&page);
+    page.pushed();
+    assert_eq!(page.commit(&id).exit, Some(0));
+    let commit = last_steps(&page);
+    assert_eq!(page.rollback(None).exit, Some(0));
+    let rollback = last_steps(&page);
+    for (verb, steps) in [("begin", &begin), ("commit", &commit), ("rollback", &rollback)] {
+        println!("    {verb}: {} steps: {}", steps.len(), steps.join(", "));
+        assert!(steps.len() >= 6, "{verb}");
+    }
+    let crawler = Crawler::start(site.target());
+    let faults = format!("/etc/talia/{}.faults", site.environment);
+    let killed = |n: usize, ask: &dyn Fn() -> Said| {
+        let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
+        page.script(&format!("echo '{fault}' > {faults}"));
+        let said = ask();
+        page.script(&format!("rm {faults}"));
+        assert_eq!(said.exit, Some(137), "{n}: {said:#?}");
+        let so_far = crawler.so_far();
+        assert_eq!(so_far.failures, [""; 0], "readers have noticed, at {n}; {said:#?}");
+    };
+    let back_to_one = |page: &Page<'_>| {
+        let back: LandingReleased = page.rollback(None).answer();
+        page.version("one");
+        assert_eq!(back.live.tree, page.tree().hash());
+        page.is_settled_at("one");
+    };
+
+    let index = page.index(None);
+    for n in 0..=begin.len() {
+        page.version("two");
+        let (request, changes) = page.order(&index, "test");
+        killed(n, &|| page.begin(request.clone(), &changes).wait());
+        // The same client again.
+        let said = page.begin(request, &changes).wait();
+        assert_eq!(said.exit, Some(0), "begin, killed after {n}: {said:#?}");
+    }
+    let aborted =
+        page.ask(LandingRequest::Abort(site.status().landing.unwrap().transaction.unwrap().id));
+    assert_eq!(aborted.exit, Some(0));
+
+    for n in 0..=commit.len() {
+        page.version("two");
+        let id = page.opened();
+        page.pushed();
+        killed(n, &|| page.commit(&id));
+        let again = page.commit(&id);
+        match again.exit {
+            Some(0) => assert_eq!(again.answer::<LandingReleased>().live.release, id),
+            // It was taken back, and says so.
+            _ => {
+                again.failed(4, &["was undone", "ended before the switch"]);
+                page.released();
+            }
+        }
+        page.is_settled_at("two");
+        back_to_one(&page);
+    }
+
+    page.version("two");
+    let two: ReleaseId = page.released().live.release;
+    let one = page.index(None);
+    assert_eq!(one.live.unwrap().release, two);
+    for n in 0..=rollback.len() {
+        let rollback =
+            LandingRequest::Rollback { to: None, from: two.clone(), by: "test".parse().unwrap() };
+        killed(n, &|| page.ask(rollback.clone()));
+        let again: LandingReleased = page.ask(rollback).answer();
+        page.version("one");
+        assert_eq!(again.live.tree, page.tree().hash(), "rollback, killed after {n}");
+        page.is_settled_at("one");
+        let forth: LandingReleased = page.rollback(Some(two.clone())).answer();
+        assert_eq!(forth.live.release, two);
+    }
+    crawler.missed_nothing();
+}
+
+/// The first release puts a link in the place of a folder that somebody has made: whatever
+/// it is killed at, one of both is served, and the folder is kept in the end.
+pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    page.version("one");
+    for fault in [
+        "die after \"take the tree back\"",
+        "die before \"switch to\"",
+        "die after \"switch to\"",
+        "die after \"keep the folder\"",
+        "die after \"fetch from\"",
+    ] {
+        page.by_hand("echo by hand > index.html; chown www-data index.html");
+        let id = page.opened();
+        page.pushed();
+        site.faults(fault);
+        assert_eq!(page.commit(&id).exit, Some(137), "{fault}");
+        site.no_faults();
+        let (status, text) = page.served("/");
+        println!("    {fault}: {status} {}", text.lines().last().unwrap_or_default());
+        assert!(status == 200 && (text.contains("by hand") || text.contains("<p>one</p>")));
+        let again = page.commit(&id);
+        if again.exit != Some(0) {
+            again.failed(4, &["was undone"]);
+            assert_eq!(page.served("/"), (200, "by hand\n".into()));
+            page.released();
+        }
+        page.is_settled_at("one");
+        let back: LandingReleased = page.rollback(None).answer();
+        assert_eq!((back.live.revision, page.served("/").1.as_str()), (None, "by hand\n"));
+        let count = page.script(&format!("ls {}/releases | wc -l", page.trees()));
+        assert_eq!(count, "2", "{fault}");
+    }
+}

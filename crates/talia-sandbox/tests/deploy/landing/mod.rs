@@ -1,0 +1,26 @@
+//! The landing page: released by an agent on a droplet, with a real rsync and a real Nginx.
+
+mod crawler;
+mod page;
+
+mod failures;
+mod gate;
+mod kills;
+mod releases;
+
+pub(crate) use failures::{
+    a_disk_that_is_full_costs_nothing, a_release_that_clients_do_not_get_is_undone,
+    nginx_that_refuses_its_configuration_stops_a_release, two_landing_releases_at_once,
+    what_was_edited_by_hand_is_not_lost_by_chance,
+};
+pub(crate) use gate::{
+    what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
+};
+pub(crate) use kills::{
+    a_first_landing_release_that_is_killed_keeps_the_folder,
+    an_agent_that_is_killed_at_any_step_of_a_landing_release,
+};
+pub(crate) use releases::{
+    a_folder_made_by_hand_becomes_the_first_release, a_release_in_place,
+    changes_are_released_and_rolled_back,
+};
