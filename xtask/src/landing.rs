@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, ExitCode, Pipeline, Plan, Result, World,
+    Context, Error, ExitCode, Pipeline, Plan, Result, World,
     flows::{
-        LandingDeploy, LandingProspect, LandingRollback, deploy_landing, landing_source,
-        look_at_landing, look_back_at_landing, rollback_landing,
+        LandingDeploy, LandingProspect, LandingRollback, deploy_landing, diff_landing,
+        landing_source, look_at_landing, look_back_at_landing, rollback_landing,
     },
     landing::{ContentHash, Filters, Guards, Overrides},
     protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
@@ -60,6 +60,21 @@ pub(crate) fn deploy_command() -> Command {
         )
 }
 
+pub(crate) fn diff_command() -> Command {
+    let landing = Command::new("landing")
+        .about("Compare every text that a deploy would change with what is live")
+        .arg(env())
+        .arg(cli::no_color())
+        .arg(cli::verbose())
+        .after_help("Examples:\n  cargo xtask diff landing --env sandbox");
+    Command::new("diff")
+        .about("Compare what is here with what is live")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(landing)
+}
+
 pub(crate) fn rollback_command() -> Command {
     Command::new("landing")
         .about("Publish an earlier release of the landing page again")
@@ -81,19 +96,9 @@ pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let target = Target::open(matches, world, Role::Deploy)?;
     let (session, name) = (&target.session, target.remote.environment());
     let asking = Asking::new(matches, &target)?;
-    let settings = &session.settings.landing;
     let order = LandingDeploy {
-        root: session.root.clone(),
-        source: landing_source(&session.root, settings)?,
-        filters: Filters::new(settings.filters.iter().cloned()),
-        environment: &target.environment,
-        remote: &target.remote,
-        by: who(&session.world),
-        cache: session.state.dir().join("landing.index"),
-        changes: target.private.path().join("landing-changes.json"),
-        now_ms: session.world.now_ms(),
         accept_drift: matches.get_flag("accept-drift"),
-        guards: Guards { limits: settings.limits.clone(), overrides: overrides(matches) },
+        ..order(&target, overrides(matches))?
     };
     let seen: RefCell<Option<LandingProspect>> = RefCell::new(None);
     let confirmed = RefCell::new(None);
@@ -135,6 +140,44 @@ pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         console::print(&text);
     }
     Ok(finished.exit_code)
+}
+
+fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
+    let session = &target.session;
+    let settings = &session.settings.landing;
+    Ok(LandingDeploy {
+        root: session.root.clone(),
+        source: landing_source(&session.root, settings)?,
+        filters: Filters::new(settings.filters.iter().cloned()),
+        environment: &target.environment,
+        remote: &target.remote,
+        by: who(&session.world),
+        cache: session.state.dir().join("landing.index"),
+        changes: target.private.path().join("landing-changes.json"),
+        now_ms: session.world.now_ms(),
+        accept_drift: false,
+        guards: Guards { limits: settings.limits.clone(), overrides },
+    })
+}
+
+/// Compares the source with what is live.
+pub(crate) fn diff(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let Some((_, matches)) = matches.subcommand() else {
+        return Err(Error::usage("no command is given"));
+    };
+    let target = Target::open(matches, world, Role::Deploy)?;
+    let order = order(&target, Overrides::default())?;
+    let pipeline = target.session.pipeline("diff", matches, false)?;
+    let finished = target.session.guard(pipeline)?.run(|cx| diff_landing(cx, &order));
+    let (_, files) = finished.result?;
+    if files.is_empty() {
+        console::print("No file differs from what is live.\n");
+    }
+    for file in files {
+        let lines = file.diff.lines().map(|line| format!("{}\n", harmless(line)));
+        console::print(&lines.collect::<String>());
+    }
+    Ok(ExitCode::Success)
 }
 
 fn overrides(matches: &ArgMatches) -> Overrides {

@@ -5,6 +5,7 @@ mod ci;
 mod commit;
 mod deploy_backend;
 mod deploy_landing;
+mod diff_landing;
 mod drill;
 mod image;
 pub mod install;
@@ -26,6 +27,7 @@ pub use deploy_landing::{
     LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
     landing_source, look_at_landing, look_back_at_landing, rollback_landing,
 };
+pub use diff_landing::{FileDiff, diff_landing};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;

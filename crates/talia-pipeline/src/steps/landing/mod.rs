@@ -8,9 +8,11 @@ mod index;
 mod keep;
 mod rsync;
 mod stamp;
+mod text;
 mod walk;
 
 pub use changes::WriteChanges;
 pub use index::IndexTree;
 pub use keep::KeepIndex;
 pub use rsync::Rsync;
+pub use text::ReadText;
