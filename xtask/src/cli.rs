@@ -39,6 +39,7 @@ fn run() -> Result<ExitCode> {
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
         Some(("deploy", matches)) => crate::deploy::run(matches, world),
+        Some(("diff", matches)) => crate::landing::diff(matches, world),
         Some(("doctor", matches)) => crate::doctor::run(matches, world),
         Some(("down", matches)) => crate::up::down(matches, world),
         Some(("drill", matches)) => crate::backup::drill(matches, world),
@@ -77,6 +78,7 @@ fn command() -> Command {
         .subcommand(crate::up::command())
         .subcommand(crate::up::down_command())
         .subcommand(crate::deploy::command())
+        .subcommand(crate::landing::diff_command())
         .subcommand(crate::rollback::command())
         .subcommand(crate::sandbox::command())
         .subcommand(crate::status::command())

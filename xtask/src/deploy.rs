@@ -26,6 +26,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
+        .subcommand(crate::landing::deploy_command())
         .subcommand(
             Command::new("backend")
                 .about("Build the backend's image once, push it, and have the server release it")
@@ -55,8 +56,10 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
-    let Some((_, matches)) = matches.subcommand() else {
-        return Err(Error::usage("no command is given"));
+    let matches = match matches.subcommand() {
+        Some(("landing", matches)) => return crate::landing::deploy(matches, world),
+        Some((_, matches)) => matches,
+        None => return Err(Error::usage("no command is given")),
     };
     let target = Target::open(matches, world, Role::Deploy)?;
     let (session, name) = (&target.session, target.remote.environment());

@@ -9,6 +9,7 @@ mod coverage;
 mod deploy;
 mod doctor;
 mod environment;
+mod landing;
 mod logs;
 mod maintenance;
 mod releases;

@@ -24,6 +24,7 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
+        .subcommand(crate::landing::rollback_command())
         .subcommand(
             Command::new("backend")
                 .about("Give clients an earlier release again: its image, compose file and .env")
@@ -51,8 +52,10 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
-    let Some((_, matches)) = matches.subcommand() else {
-        return Err(Error::usage("no command is given"));
+    let matches = match matches.subcommand() {
+        Some(("landing", matches)) => return crate::landing::rollback(matches, world),
+        Some((_, matches)) => matches,
+        None => return Err(Error::usage("no command is given")),
     };
     let to: Option<ReleaseId> = cli::text(matches, "to").map(str::parse).transpose()?;
     let target = Target::open(matches, world, Role::Deploy)?;

@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use talia_pipeline::{
     ExitCode, Result, World,
-    protocol::{Role, ServerState, Taken, to_json},
+    protocol::{LandingState, Role, ServerState, Taken, to_json},
     report::console,
 };
 
@@ -91,7 +91,26 @@ fn told(state: &ServerState) -> String {
     ));
     lines.push(("free disk", bytes(state.free_bytes)));
     lines.push(("maintenance", if state.maintenance { "on" } else { "off" }.to_owned()));
+    lines.extend(state.landing.iter().flat_map(|landing| told_landing(landing, now)));
     rows(&lines)
+}
+
+fn told_landing(landing: &LandingState, now: u64) -> Vec<(&'static str, String)> {
+    let mut lines = vec![(
+        "landing",
+        match &landing.live {
+            Some(live) => format!("{} {} by {}", live.release, ago(now, live.at_ms), live.by),
+            None => "no release".to_owned(),
+        },
+    )];
+    if let Some(open) = &landing.transaction {
+        let works = if open.works { ", its rsync works" } else { "" };
+        lines.push(("", format!("{} is open, by {}{works}", open.id, open.by)));
+    }
+    if let Some(release) = &landing.unfinished {
+        lines.push(("", format!("{release} is unfinished: the next deploy settles it")));
+    }
+    lines
 }
 
 fn told_live(live: &Taken, now: u64) -> [(&'static str, String); 4] {

@@ -172,7 +172,7 @@ fn short(revision: &RevisionId) -> String {
 mod tests {
     use talia_pipeline::{
         digest::Digest,
-        flows::publish::{Chosen, Registry},
+        flows::{Chosen, publish::Registry},
         steps::image::Builder,
     };
 

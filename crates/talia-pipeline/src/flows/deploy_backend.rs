@@ -21,7 +21,8 @@ use crate::{
 
 use super::{
     Remote,
-    publish::{Chosen, Publish, Registry, build, choose, find, log_in},
+    commit::{Chosen, refuse_older},
+    publish::{Publish, Registry, build, choose, find, log_in},
 };
 
 /// What is to be deployed, and where.
@@ -126,7 +127,9 @@ pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> 
     let Some(outlook) = &prospect.outlook else { return by_script(cx, order, prospect) };
     let live = prospect.live();
     if let Some(live) = live {
-        refuse_older(cx, order, &live.revision, revision)?;
+        let back = format!("rollback backend --env {}", order.remote.environment());
+        let is_kept = order.publish.environment.branch.is_some();
+        refuse_older(cx, &order.publish.root, &live.revision, revision, is_kept, &back)?;
     }
     refuse(outlook)?;
     let (digest, built) = image(cx, order, prospect)?;
@@ -183,43 +186,6 @@ fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<De
     let latest = move_latest(cx, order, registry, chosen, &digest)?;
     order.remote.script(cx, "deploy")?;
     Ok(Deployed { revision: chosen.revision.clone(), digest, built, released: None, latest })
-}
-
-/// Refuses a commit that does not contain what is live.
-fn refuse_older(
-    cx: &Context,
-    order: &Deploy<'_>,
-    live: &RevisionId,
-    revision: &RevisionId,
-) -> Result<()> {
-    let root = &order.publish.root;
-    let is_kept = order.publish.environment.branch.is_some();
-    match cx.observe(Ancestor::new(root, live.commit(), revision.commit())) {
-        Ok(true) => return Ok(()),
-        Ok(false) => {}
-        Err(error) if error.kind() == ErrorKind::Usage && !is_kept => {
-            cx.note(format!(
-                "this clone does not have {}, which is live: it is replaced",
-                live.short()
-            ));
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    }
-    let is_older = cx.observe(Ancestor::new(root, revision.commit(), live.commit()))?;
-    let (live, short) = (live.short(), revision.short());
-    if is_older {
-        let environment = order.remote.environment();
-        return Err(Error::refused(format!("{short} is older than {live}, which is live"))
-            .hint(format!("`cargo xtask rollback backend --env {environment}` goes back")));
-    }
-    if !is_kept {
-        // Nobody keeps this environment's history: a rebase is no reason to stop.
-        cx.note(format!("{short} does not contain {live}, which is live: it is replaced"));
-        return Ok(());
-    }
-    Err(Error::refused(format!("{short} does not contain {live}, which is live"))
-        .hint(format!("merge {live} into it first: `git merge {live}`")))
 }
 
 /// Refuses what the server would refuse, before anything is built for it.

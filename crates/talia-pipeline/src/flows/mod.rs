@@ -2,7 +2,10 @@
 
 mod backup;
 mod ci;
+mod commit;
 mod deploy_backend;
+mod deploy_landing;
+mod diff_landing;
 mod drill;
 mod image;
 pub mod install;
@@ -18,7 +21,13 @@ pub mod server;
 
 pub use backup::{BackupOrder, backup};
 pub use ci::{Ci, CiReport, Part, ci, coverage};
+pub use commit::{Chosen, Wish};
 pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead};
+pub use deploy_landing::{
+    LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
+    landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+};
+pub use diff_landing::{FileDiff, diff_landing};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;

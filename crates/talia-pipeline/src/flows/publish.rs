@@ -1,7 +1,6 @@
 //! From a revision to an image in the registry, built once.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
 
 use crate::{
     context::Context,
@@ -13,10 +12,7 @@ use crate::{
     settings::{self, Environment},
     state::State,
     steps::{
-        git::{
-            Ancestor, CommittedFile, FreshFolder, GitArchive, LeftOut, RepositoryRoot,
-            ResolveRevision, RevisionOf, Unpack, WorkingTree,
-        },
+        git::{CommittedFile, FreshFolder, GitArchive, LeftOut, RepositoryRoot, Unpack},
         image::Builder,
         registry::{
             BuilderDriver, DockerConfig, ImageLabels, ImagePush, ImageTag, PushedDigest,
@@ -25,7 +21,10 @@ use crate::{
     },
 };
 
-use super::image::{Origin, Recipe, builder, dockerfile, labelled, prepared};
+use super::{
+    commit::{Chosen, Wish},
+    image::{Origin, Recipe, builder, dockerfile, labelled, prepared},
+};
 
 /// What the tags of commits begin with.
 const PREFIX: &str = "main";
@@ -50,15 +49,6 @@ pub struct Publish<'a> {
     pub docker: Utf8PathBuf,
     /// The user's own docker configuration; see [`DockerConfig::of_user`].
     pub own_docker: Option<Utf8PathBuf>,
-}
-
-/// The commit that is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Chosen {
-    /// Its hash, marked where the tree differs from it.
-    pub revision: RevisionId,
-    /// When it was made.
-    pub committed_at: String,
 }
 
 /// The way into the registry.
@@ -126,39 +116,14 @@ pub(super) struct Tagged {
     pub(super) revision: Option<RevisionId>,
 }
 
-/// Tells which commit is meant, and whether it may go to this environment.
-///
-/// An environment with a `branch` takes clean commits of that branch alone. Any other
-/// takes a tree that differs from its commit as well, and marks it.
+/// Tells which commit is meant, and whether it may go to this environment; see
+/// [`Wish::choose`].
 ///
 /// # Errors
-/// Refused with the reason; a usage error when the clone has no such commit.
+/// As [`Wish::choose`].
 pub fn choose(cx: &Context, app: &Publish<'_>) -> Result<Chosen> {
-    let named = app.revision.as_deref().unwrap_or("HEAD");
-    let hash = cx.observe(ResolveRevision::new(&app.root, named))?;
-    let commit = cx.observe(RevisionOf::new(&app.root).named(&hash))?;
-    let revision: RevisionId = commit.hash.parse()?;
-    // A commit that is named is built from the commit, whatever the tree looks like.
-    let dirty = app.revision.is_none() && cx.observe(WorkingTree::new(app.watched()))?;
-    let chosen = |revision| Chosen { revision, committed_at: commit.committed_at.clone() };
-    let Some(branch) = &app.environment.branch else {
-        return Ok(chosen(if dirty { revision.dirty() } else { revision }));
-    };
-    if dirty {
-        return Err(Error::refused(format!(
-            "the working tree differs from {}, and only clean commits of {branch} go there",
-            revision.short()
-        ))
-        .hint("commit what is meant, or name the commit: `--revision HEAD`"));
-    }
-    if !cx.observe(Ancestor::new(&app.root, &hash, branch))? {
-        return Err(Error::refused(format!(
-            "{} is not in {branch}, and only commits of that branch go there",
-            revision.short()
-        ))
-        .hint("merge it first; if it is merged already: `git fetch origin`"));
-    }
-    Ok(chosen(revision))
+    let wish = Wish::new(&app.root, app.watched()).named(app.revision.as_deref());
+    wish.branch(app.environment.branch.as_deref()).choose(cx)
 }
 
 impl Publish<'_> {

@@ -27,6 +27,16 @@ impl ContentHash {
         Ok(Self(hasher.finalize().into()))
     }
 
+    /// One that was kept as bytes.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, to be kept.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve digits, for people.
     pub fn short(&self) -> String {
         self.to_string().chars().take(12).collect()

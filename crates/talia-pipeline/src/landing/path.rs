@@ -1,6 +1,6 @@
 //! A place in a tree.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,8 @@ use crate::{
 /// Where something is in a tree: names with `/` between them, none at either end.
 ///
 /// Any name that a Unix file system takes, as long as it is UTF-8. It is displayed with
-/// everything escaped that would move a terminal's cursor or hide.
+/// everything escaped that would move a terminal's cursor or hide: control characters,
+/// blanks at the ends of names, accents that are characters of their own.
 ///
 /// ```
 /// use talia_pipeline::landing::TreePath;
@@ -40,12 +41,24 @@ impl TreePath {
 
     /// The folder that it is in; `None` at the top.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(folder, _)| Self(folder.to_owned()))
+        self.folder().map(|folder| Self(folder.to_owned()))
+    }
+
+    /// The folder that it is in, as the file system has it; `None` at the top.
+    pub(super) fn folder(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(folder, _)| folder)
     }
 
     /// Whether it is in this folder, however deep.
     pub fn is_below(&self, folder: &Self) -> bool {
         self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// Ordered and hashed as its text is.
+impl Borrow<str> for TreePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -77,8 +90,38 @@ impl From<TreePath> for String {
 
 impl fmt::Display for TreePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&visible(&self.0))
+        for (at, name) in self.0.split('/').enumerate() {
+            f.write_str(if at > 0 { "/" } else { "" })?;
+            f.write_str(&shown(name))?;
+        }
+        Ok(())
     }
+}
+
+/// A name, or what a link names, so that nothing in it hides: besides what
+/// [`visible`] escapes, these are blanks at the ends, blanks that are no space, and
+/// accents that are characters of their own: with them two names can look the same.
+pub(super) fn shown(name: &str) -> String {
+    let text = visible(name);
+    let inner = text.trim();
+    let misleads = |c: char| {
+        matches!(c, '\u{300}'..='\u{36f}' | '\u{20d0}'..='\u{20ff}')
+            || (c != ' ' && c.is_whitespace())
+    };
+    if inner.len() == text.len() && !text.contains(misleads) {
+        return text;
+    }
+    let start = text.len() - text.trim_start().len();
+    let mut shown = String::with_capacity(text.len() + 8);
+    for (at, character) in text.char_indices() {
+        let at_an_end = at < start || at >= start + inner.len();
+        if at_an_end || misleads(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -92,6 +135,22 @@ mod tests {
         }
         for good in ["a", " a ", "-rf", "...", "a/..b", ".well-known/x", "ü/\n", "a -> b"] {
             assert_eq!(good.parse::<TreePath>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_name_hides() {
+        for (path, display) in [
+            (" a / b", r"\u{20}a\u{20}/\u{20}b"),
+            ("  ", r"\u{20}\u{20}"),
+            ("a b/\u{a0}c\u{3000}d", r"a b/\u{a0}c\u{3000}d"),
+            ("é", "é"),
+            ("e\u{301}", r"e\u{301}"),
+            ("a\t", r"a\t"),
+            (r"\u{20}", r"\\u{20}"),
+            ("\u{202e}gpj.exe", r"\u{202e}gpj.exe"),
+        ] {
+            assert_eq!(path.parse::<TreePath>().unwrap().to_string(), display);
         }
     }
 

@@ -82,11 +82,17 @@ impl Tree {
     /// # Errors
     /// A usage error that names the first that does not.
     pub fn check(&self) -> Result<()> {
+        // Most entries are in the same folder as the one before them.
+        let mut known = None;
         for path in self.0.keys() {
-            let Some(folder) = path.parent() else { continue };
-            if !self.get(&folder).is_some_and(Entry::is_folder) {
+            let folder = path.folder();
+            if folder == known {
+                continue;
+            }
+            if folder.is_some_and(|folder| !self.0.get(folder).is_some_and(Entry::is_folder)) {
                 return Err(Error::usage(format!("{path} is in no folder of its tree")));
             }
+            known = folder;
         }
         Ok(())
     }
@@ -140,5 +146,12 @@ mod tests {
         tree(&[("a", Entry::folder()), ("a/b", Entry::link("c"))]).check().unwrap();
         tree(&[("a", Entry::link("x")), ("a/b", Entry::link("c"))]).check().unwrap_err();
         tree(&[("a/b", Entry::link("c"))]).check().unwrap_err();
+        let folders = ["a", "a/b", "a/b/c", "a/d", "e", "e/f"].map(|path| (path, Entry::folder()));
+        for without in [0, 1, 4] {
+            let mut tree = tree(&folders);
+            tree.check().unwrap();
+            tree.remove(&folders[without].0.parse().unwrap());
+            tree.check().unwrap_err();
+        }
     }
 }

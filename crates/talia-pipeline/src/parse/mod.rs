@@ -7,7 +7,9 @@ pub mod cobertura;
 pub mod compose;
 pub mod database_url;
 pub mod env_file;
+pub mod git_status;
 pub mod health;
+pub mod itemize;
 pub mod junit;
 pub mod line_diff;
 pub mod nginx;
@@ -21,4 +23,4 @@ pub mod unified_diff;
 mod visible;
 pub mod workflow_commands;
 
-pub(crate) use visible::visible;
+pub(crate) use visible::{visible, visible_bytes};

@@ -1,7 +1,9 @@
 //! What `nginx -T` shows of the whole configuration: enough to see where requests for
 //! a host go; and what a site that is pushed asks for.
 
-/// One directive, and what is in its block.
+mod included;
+
+/// One directive, and what is in its block: of an `include`, what the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Directive {
     words: Vec<String>,
@@ -16,12 +18,45 @@ pub struct Site {
     pub names: Vec<String>,
     /// What `listen` says, a text each: `443 ssl`.
     pub listens: Vec<String>,
-    /// What every `proxy_pass` inside names.
-    pub proxies: Vec<String>,
+    /// Every `proxy_pass` inside.
+    pub proxies: Vec<Proxy>,
     /// Whether files are cached open, so that a replaced page would be served on.
     pub caches_open_files: bool,
     /// Whether links are refused somewhere in it, so that no folder may be one.
     pub refuses_links: bool,
+}
+
+/// A `proxy_pass`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Proxy {
+    /// What it names.
+    pub to: String,
+    /// The included file that says so, where the site itself does not.
+    pub file: Option<String>,
+}
+
+/// The one way that a site's requests may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// Straight to this socket: the path itself, so that Nginx looks where it leads at
+    /// every connect.
+    Socket(&'a str),
+    /// Wherever this included file says.
+    File(&'a str),
+}
+
+impl Proxy {
+    fn takes(&self, way: Way<'_>) -> bool {
+        match way {
+            Way::Socket(socket) => {
+                let rest = self.to.strip_prefix("http://unix:");
+                rest.and_then(|rest| rest.strip_prefix(socket))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            }
+            Way::File(path) => self.file.as_deref() == Some(path),
+        }
+    }
 }
 
 impl Site {
@@ -30,38 +65,49 @@ impl Site {
         self.listens.iter().any(|listen| listen.split(' ').any(|word| word == "ssl"))
     }
 
-    /// Whether requests go straight to this socket, and to nothing else: the path
-    /// itself, so that Nginx looks where it leads at every connect.
-    pub fn proxies_directly_to(&self, socket: &str) -> bool {
-        !self.proxies.is_empty() && self.proxies_elsewhere(socket).next().is_none()
+    /// Whether requests go this way, and no other.
+    pub fn proxies_only(&self, way: Way<'_>) -> bool {
+        !self.proxies.is_empty() && self.proxies_elsewhere(way).next().is_none()
     }
 
-    /// What its `proxy_pass` name that is not this socket's path.
-    pub fn proxies_elsewhere(&self, socket: &str) -> impl Iterator<Item = &str> {
-        let target = format!("http://unix:{socket}");
-        let is_direct = move |proxy: &str| {
-            proxy.strip_prefix(&target).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        };
-        self.proxies.iter().map(String::as_str).filter(move |proxy| !is_direct(proxy))
+    /// What its `proxy_pass` name that is not on this way.
+    pub fn proxies_elsewhere(&self, way: Way<'_>) -> impl Iterator<Item = &str> {
+        let elsewhere = self.proxies.iter().filter(move |proxy| !proxy.takes(way));
+        elsewhere.map(|proxy| proxy.to.as_str())
     }
 }
 
 /// The virtual hosts that `nginx -T` shows.
 ///
 /// ```
-/// use talia_pipeline::parse::nginx;
+/// use talia_pipeline::parse::nginx::{self, Way};
 ///
 /// let shown = "http { server { listen 443 ssl; server_name talia.example;\n\
 ///              location /api/ { proxy_pass http://unix:/run/a.sock:; } } }";
 /// let sites = nginx::sites(shown);
-/// assert!(sites[0].has_tls() && sites[0].proxies_directly_to("/run/a.sock"));
+/// assert!(sites[0].has_tls() && sites[0].proxies_only(Way::Socket("/run/a.sock")));
 /// ```
 pub fn sites(shown: &str) -> Vec<Site> {
-    let mut words = words(shown).into_iter();
-    let tree = block(&mut words);
     let mut found = Vec::new();
-    collect(&tree, Inherited::default(), &mut found);
+    collect(&included::whole(shown), Inherited::default(), &mut found);
     found
+}
+
+/// The port of 127.0.0.1 that a file proxies to which says nothing else.
+///
+/// ```
+/// use talia_pipeline::parse::nginx::proxied_port;
+///
+/// assert_eq!(proxied_port("# blue\nproxy_pass http://127.0.0.1:8001;\n"), Some(8001));
+/// assert_eq!(proxied_port("proxy_pass http://127.0.0.1:8001; root /;"), None);
+/// ```
+pub fn proxied_port(text: &str) -> Option<u16> {
+    let directives = block(&mut words(text).into_iter());
+    let [only] = directives.as_slice() else { return None };
+    let [name, to] = only.words.as_slice() else { return None };
+    let port = to.strip_prefix("http://127.0.0.1:").filter(|_| name == "proxy_pass")?;
+    // As it is written: no sign, no zeros in front.
+    port.parse().ok().filter(|number: &u16| number.to_string() == port)
 }
 
 /// Where a site reaches beyond what a site is for: why each such directive is refused.
@@ -180,9 +226,14 @@ fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
     }
 }
 
+/// Whether a directive is on in a block. An included file is a part of the block that
+/// includes it.
 fn is_on(block: &[Directive], name: &str) -> Option<bool> {
-    let last = block.iter().rev().find(|it| it.words.first().is_some_and(|word| word == name))?;
-    Some(last.words.get(1).is_some_and(|value| value != "off"))
+    block.iter().rev().find_map(|directive| match directive.words.first()?.as_str() {
+        word if word == name => Some(directive.words.get(1).is_some_and(|value| value != "off")),
+        "include" => is_on(&directive.block, name),
+        _ => None,
+    })
 }
 
 fn site(block: &[Directive], inherited: Inherited) -> Site {
@@ -194,22 +245,27 @@ fn site(block: &[Directive], inherited: Inherited) -> Site {
         caches_open_files: caches,
         refuses_links,
     };
-    let mut open: Vec<&Directive> = block.iter().collect();
-    while let Some(directive) = open.pop() {
+    let mut open: Vec<(&Directive, Option<&String>)> =
+        block.iter().map(|one| (one, None)).collect();
+    while let Some((directive, file)) = open.pop() {
         let (name, rest) = match directive.words.split_first() {
             Some((name, rest)) => (name.as_str(), rest),
             None => continue,
         };
+        let mut inside = file;
         match name {
             "server_name" => site.names.extend(rest.iter().cloned()),
             "listen" => site.listens.push(rest.join(" ")),
-            "proxy_pass" => site.proxies.extend(rest.first().cloned()),
+            "proxy_pass" => site
+                .proxies
+                .extend(rest.first().map(|to| Proxy { to: to.clone(), file: file.cloned() })),
+            "include" => inside = rest.first(),
             "disable_symlinks" if rest.first().is_some_and(|value| value != "off") => {
                 site.refuses_links = true;
             }
             _ => {}
         }
-        open.extend(&directive.block);
+        open.extend(directive.block.iter().map(|one| (one, inside)));
     }
     site
 }
@@ -344,19 +400,19 @@ http {
         let second = &sites[1];
         assert!(second.has_tls() && !second.caches_open_files);
         assert_eq!(second.names, ["talia.example", "www.talia.example"]);
+        let socket = Way::Socket("/var/lib/talia/p/sock/api.sock");
+        assert!(!second.proxies_only(socket), "another too");
+        let elsewhere = |way| second.proxies_elsewhere(way).collect::<Vec<_>>();
+        assert_eq!(elsewhere(socket), ["http://backend${suffix}"]);
+        assert_eq!(elsewhere(Way::Socket("/var/lib/talia/p/sock/api")).len(), 2);
         assert!(!sites[0].refuses_links && second.refuses_links);
-        assert!(!second.proxies_directly_to("/var/lib/talia/p/sock/api.sock"), "another too");
-        let elsewhere = |socket| second.proxies_elsewhere(socket).collect::<Vec<_>>();
-        assert_eq!(elsewhere("/var/lib/talia/p/sock/api.sock"), ["http://backend${suffix}"]);
-        assert_eq!(elsewhere("/var/lib/talia/p/sock/api").len(), 2);
-        assert!(second.proxies.contains(&"http://backend${suffix}".to_owned()));
     }
 
     #[test]
     fn a_site_that_is_reached_by_the_socket_alone_is_direct() {
         let site = |block: &str| {
             let shown = format!("http {{ server {{ listen 443 ssl; {block} }} }}");
-            sites(&shown).remove(0).proxies_directly_to("/s/api.sock")
+            sites(&shown).remove(0).proxies_only(Way::Socket("/s/api.sock"))
         };
         assert!(site("location /api/ { proxy_pass http://unix:/s/api.sock:; }"));
         assert!(site(
@@ -368,6 +424,25 @@ http {
             "location /a { proxy_pass http://unix:/s/api.sock:; } location /b { proxy_pass http://b; }"
         ));
         assert!(!site("location / { proxy_pass http://unix:/s/blue/api.sock:; }"), "one slot");
+    }
+
+    #[test]
+    fn a_port_is_read_from_what_says_nothing_else() {
+        for bad in [
+            "",
+            "proxy_pass http://127.0.0.1:8001/;",
+            "proxy_pass http://127.0.0.1:08001;",
+            "proxy_pass http://127.0.0.1:+8001;",
+            "proxy_pass http://127.0.0.1:80010;",
+            "proxy_pass https://127.0.0.1:8001;",
+            "proxy_pass http://localhost:8001;",
+            "proxy_pass http://127.0.0.1:8001 x;",
+            "proxy_pass http://127.0.0.1:8001; proxy_pass http://127.0.0.1:8002;",
+            "location / { proxy_pass http://127.0.0.1:8001; }",
+        ] {
+            assert_eq!(proxied_port(bad), None, "{bad}");
+        }
+        assert_eq!(proxied_port("proxy_pass 'http://127.0.0.1:65535' ;"), Some(65_535));
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
+/// As [`visible`], for a name that is not UTF-8: such bytes are escaped as `\xff`.
+pub(crate) fn visible_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(&visible(chunk.valid()));
+        shown.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    shown
+}
+
 /// Bidirectional controls, line separators and characters without a width:
 /// not `is_control`, and yet a line that holds one does not read as it is.
 fn changes_layout(character: char) -> bool {
@@ -43,6 +53,7 @@ mod tests {
 
     #[test]
     fn what_moves_the_cursor_is_escaped() {
+        assert_eq!(visible_bytes(b"\xffa\n\xc3\xc3\xa9\\"), "\\xffa\\n\\xc3é\\\\");
         assert_eq!(visible("a\u{1b}[2J\n\u{202e}b\\é"), "a\\u{1b}[2J\\n\\u{202e}b\\\\é");
     }
 }

@@ -154,6 +154,24 @@ impl Layout {
         self.own().join("sock/api.sock")
     }
 
+    /// The file that names the live slot's port, with `listen = "port"`; an Nginx site
+    /// includes it.
+    pub fn live_port(&self) -> Utf8PathBuf {
+        let path = templates::LivePort::path(self.environment.as_str());
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// What that file says when this port is live.
+    pub fn live_port_text(&self, port: u16) -> String {
+        templates::LivePort::new(self.environment.as_str(), port).render()
+    }
+
+    /// While this file is there, Nginx may not have read the one that names the live
+    /// slot's port; it holds the one before.
+    pub fn port_before(&self) -> Utf8PathBuf {
+        self.own().join("port.before")
+    }
+
     /// While this file is there, clients get the maintenance page.
     pub fn maintenance(&self) -> Utf8PathBuf {
         self.own().join("maintenance")

@@ -5,6 +5,7 @@
 
 mod app_logs;
 mod compose_env;
+mod endpoint;
 mod files;
 pub mod landing;
 mod layout;
@@ -16,6 +17,7 @@ mod slot_file;
 
 pub use app_logs::{LogFile, LogFolder, LogTail};
 pub use compose_env::compose_env;
+pub use endpoint::Endpoint;
 pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
 pub use lock::{Lock, end_holders, holder, holds, interrupt_holder};

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use crate::{
     error::{Error, Result},
     protocol::EnvironmentName,
-    settings::Policy,
+    settings::{Listen, Policy},
 };
 
 /// Every policy in this folder, each with its environment; one that is wrong in itself
@@ -36,8 +36,8 @@ pub fn policies(folder: &Utf8Path) -> Result<Vec<(EnvironmentName, Result<Policy
     Ok(found)
 }
 
-/// Refuses a policy that shares a folder or a host with another one on the same server:
-/// each environment would take the other's files for its own.
+/// Refuses a policy that shares a folder, a host or a port with another one on the same
+/// server: each environment would take what is the other's for its own.
 ///
 /// # Errors
 /// Refused, with everything that they share.
@@ -65,6 +65,11 @@ pub fn refuse_shared(
         }
         if let Some(host) = other.host.as_ref().filter(|host| Some(*host) == policy.host.as_ref()) {
             share("host", host);
+        }
+        let both_have_ports = [policy, other].iter().all(|one| one.listen == Listen::Port);
+        if both_have_ports && policy.ports.iter().any(|port| other.ports.contains(port)) {
+            let [first, _] = other.ports;
+            shared.push(format!("{name} has `first_port = {first}`, and the next one"));
         }
     }
     if shared.is_empty() {
@@ -110,6 +115,18 @@ mod tests {
             assert!(told.contains(part), "{told}");
         }
         assert!(judged("staging").is_err());
+
+        let on_ports = |name: &str, first: u16| {
+            let text = format!("environment = \"{name}\"\nlisten = \"port\"\nfirst_port = {first}");
+            write(name, &text);
+        };
+        on_ports("staging", 8002);
+        assert_eq!(judged("production"), Ok(()), "it has no ports");
+        on_ports("production", 8001);
+        let told = judged("production").unwrap_err();
+        assert!(told.contains("staging has `first_port = 8002`"), "{told}");
+        on_ports("staging", 8003);
+        assert_eq!((judged("production"), judged("staging")), (Ok(()), Ok(())));
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -1,14 +1,80 @@
-//! How the landing page is published on its server: `[landing]` of a policy.
+//! What is published as the landing page, `[landing]`; and how its server does it,
+//! `[landing]` of a policy.
 
 use std::time::Duration;
 
-use crate::landing::{LandingStrategy, TreePath};
+use camino::Utf8PathBuf;
+
+use crate::landing::{LandingStrategy, Limits, Pattern, Rule, TreePath};
 
 use super::{
     grammar::{Check, Fault, is_text},
+    path::inside,
     policy::count,
-    read::{In, all, seconds},
+    read::{In, all, path, seconds},
 };
+
+/// `[landing]`: the static landing page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Landing {
+    /// `source`: the folder that is published, below the folder that holds
+    /// `infra/`. Without it: the project has no landing page.
+    pub source: Option<Utf8PathBuf>,
+    /// `filters`: what of it is not published, as rsync's rules; those of the source's own
+    /// `.rsyncignore` follow.
+    pub filters: Vec<Rule>,
+    /// `required`, `largest_file_mb`, `deleted_percent`, `deleted_files`, `allowed`: what
+    /// is refused.
+    pub limits: Limits,
+}
+
+/// Reads `[landing]` of the settings.
+pub(super) fn page(landing: In<'_, '_, '_, '_>) -> Landing {
+    let default = Limits::default();
+    let (rules, allowed) =
+        (all(landing.texts("filters", rule)), all(landing.texts("allowed", pattern)));
+    let required = all(landing.names("required", tree_path));
+    let read = |texts: Option<Vec<String>>| texts.unwrap_or_default();
+    Landing {
+        source: path(landing.text("source", |text| inside(text, 0))),
+        filters: read(rules).iter().filter_map(|rule| rule.parse().ok()).collect(),
+        limits: Limits {
+            required: required.map_or(default.required, |paths| {
+                paths.iter().filter_map(|path| path.parse().ok()).collect()
+            }),
+            file_bytes: landing
+                .whole("largest_file_mb", 1..=1_000_000, "megabytes")
+                .map_or(default.file_bytes, |size| size * 1_000_000),
+            deleted_percent: landing
+                .whole("deleted_percent", 0..=100, "percent")
+                .unwrap_or(default.deleted_percent),
+            deleted_files: landing
+                .whole("deleted_files", 0..=1_000_000_000, "files")
+                .unwrap_or(default.deleted_files),
+            allowed: read(allowed).iter().filter_map(|pattern| pattern.parse().ok()).collect(),
+        },
+    }
+}
+
+/// One of rsync's rules.
+fn rule(text: &str) -> Check {
+    match text.parse::<Rule>() {
+        Ok(_) if is_text(text) => Ok(()),
+        Ok(_) => Err(Fault::new("a rule of rsync, such as `/drafts/`")),
+        Err(error) => {
+            Err(Fault::new("a rule of rsync, such as `/drafts/`").hint(Some(error.to_string())))
+        }
+    }
+}
+
+/// One of rsync's patterns.
+fn pattern(text: &str) -> Check {
+    match text.parse::<Pattern>() {
+        Ok(_) if is_text(text) => Ok(()),
+        _ => Err(Fault::new("a pattern of rsync, such as `/keys/public.pem`")),
+    }
+}
 
 /// `[landing]`: how the landing page is published on its server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,9 +50,8 @@ mod tests;
 mod values;
 
 pub use environment::{Agent, Environment};
-pub use landing::{LandingPolicy, Reload};
+pub use landing::{Landing, LandingPolicy, Reload};
 pub use model::{
-    Backend, Coverage, Image, Landing, Limits, Manager, Project, Python, SecretSources, Settings,
-    Tests,
+    Backend, Coverage, Image, Limits, Manager, Project, Python, SecretSources, Settings, Tests,
 };
 pub use policy::{Backups, ComposeRights, Health, Listen, Policy, Strategy};

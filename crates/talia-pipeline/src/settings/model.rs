@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::coverage::Percent;
 
-use super::Environment;
+use super::{Environment, landing::Landing};
 
 /// Everything that `infra/pipeline.toml` can say.
 ///
@@ -174,15 +174,6 @@ pub struct Image {
     /// own base image cannot be had. Needs `base_image_arg`. Without it: the build
     /// fails there.
     pub fallback_base_image: Option<String>,
-}
-
-/// `[landing]`: the static landing page.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Landing {
-    /// `source`: the folder that is published, below the folder that holds
-    /// `infra/`. Without it: the project has no landing page.
-    pub source: Option<Utf8PathBuf>,
 }
 
 /// `[limits]`: how long things may take.

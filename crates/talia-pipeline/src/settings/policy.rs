@@ -49,8 +49,11 @@ pub struct Policy {
     pub strategy: Strategy,
     /// `listen`: what the service listens on, behind Nginx.
     pub listen: Listen,
-    /// `ports`: the loopback ports of the two slots, with `listen = "port"`.
-    /// Default: 8001 and 8002.
+    /// `app_port`: what the app listens on in its container, with `listen = "port"`.
+    /// Default: 8000.
+    pub app_port: u16,
+    /// `first_port`: the loopback ports of the two slots, with `listen = "port"`, this
+    /// one and the next. Default: 8001.
     pub ports: [u16; 2],
     /// `[health]`: when a release counts as healthy.
     pub health: Health,
@@ -164,6 +167,7 @@ impl Default for Policy {
             app_uid: 10001,
             strategy: Strategy::Slots,
             listen: Listen::Socket,
+            app_port: 8000,
             ports: [8001, 8002],
             health: Health::default(),
             drain: Duration::from_secs(10),
@@ -241,8 +245,6 @@ impl Policy {
 /// Reads a policy; what it does not say is as in `default`.
 pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
     let default = default.clone();
-    let ports =
-        server.whole("first_port", 1024..=65534, "a port").and_then(|p| u16::try_from(p).ok());
     Policy {
         image: plain(server.text("image", repository)),
         folder: path(server.text("folder", absolute)).unwrap_or(default.folder),
@@ -260,7 +262,9 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
         listen: server
             .choice("listen", &[("socket", Listen::Socket), ("port", Listen::Port)])
             .map_or(default.listen, toml::Spanned::into_inner),
-        ports: ports.map_or(default.ports, |first| [first, first + 1]),
+        app_port: port(server, "app_port", 1..=65_535).unwrap_or(default.app_port),
+        ports: port(server, "first_port", 1024..=65_534)
+            .map_or(default.ports, |first| [first, first + 1]),
         health: server.section("health", health),
         drain: seconds(server, "drain_seconds", 3600).unwrap_or(default.drain),
         step_timeout: seconds(server, "step_timeout_seconds", LONGEST)
@@ -282,6 +286,14 @@ pub(super) fn count(
     unit: &str,
 ) -> Option<usize> {
     section.whole(key, range, unit).and_then(|count| usize::try_from(count).ok())
+}
+
+fn port(
+    section: In<'_, '_, '_, '_>,
+    key: &'static str,
+    range: std::ops::RangeInclusive<u64>,
+) -> Option<u16> {
+    section.whole(key, range, "a port").and_then(|port| u16::try_from(port).ok())
 }
 
 fn milliseconds(section: In<'_, '_, '_, '_>, key: &'static str) -> Option<Duration> {
@@ -353,7 +365,7 @@ mod tests {
         let policy = parse(
             "environment = \"staging\"\nimage = \"ghcr.io/talia/backend\"\n\
              folder = \"/opt/talia-backend-staging\"\nhost = \"staging.talia.example\"\n\
-             strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\n\
+             strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\napp_port = 80\n\
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
              [health]\ninterval_ms = 200\nstability_seconds = 0\n\
              [backup]\ndatabase = \"none\"\ndrill = true\n\
@@ -363,7 +375,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
-        assert_eq!((policy.ports, policy.backup.database), ([9001, 9002], None));
+        assert_eq!((policy.ports, policy.app_port), ([9001, 9002], 80));
+        assert_eq!(policy.backup.database, None);
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);
         assert_eq!(policy.health.interval, Duration::from_millis(200));
         let landing = LandingPolicy {

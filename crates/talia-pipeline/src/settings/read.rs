@@ -12,9 +12,9 @@ use super::{
     findings::error,
     grammar,
     image_name::{reference, repository},
+    landing::page,
     model::{
-        Backend, Coverage, Image, Landing, Limits, Manager, Project, Python, SecretSources,
-        Settings, Tests,
+        Backend, Coverage, Image, Limits, Manager, Project, Python, SecretSources, Settings, Tests,
     },
     path::{anywhere, depth_of, inside},
     source::Source,
@@ -60,9 +60,7 @@ fn settings(root: In<'_, '_, '_, '_>) -> Settings {
     });
     let mut build_secrets = Vec::new();
     let backend = root.section("backend", |section| backend(section, &mut build_secrets));
-    let landing = root.section("landing", |landing| Landing {
-        source: path(landing.text("source", |text| inside(text, 0))),
-    });
+    let landing = root.section("landing", page);
     let environments =
         root.sections("environments", "production", grammar::environment, |section, name| {
             environment(section, name)

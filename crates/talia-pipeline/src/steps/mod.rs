@@ -6,6 +6,7 @@ pub mod check;
 pub mod git;
 pub mod image;
 pub mod install;
+pub mod landing;
 pub mod local;
 pub mod python;
 pub mod registry;

@@ -7,6 +7,7 @@
 mod accounts;
 mod compose;
 mod deploy_script;
+mod live_port;
 mod local_compose;
 mod nginx;
 mod rsyncd;
@@ -19,6 +20,7 @@ mod testing;
 pub use accounts::{AGENT, Accounts, Role};
 pub use compose::Compose;
 pub use deploy_script::DeployScript;
+pub use live_port::LivePort;
 pub use local_compose::LocalCompose;
 pub use nginx::Nginx;
 pub use rsyncd::Rsyncd;

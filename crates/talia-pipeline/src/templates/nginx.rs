@@ -1,8 +1,12 @@
+use super::LivePort;
+
 /// Nginx's site for one environment: a file for `/etc/nginx/sites-available/`.
 ///
 /// - `/api/` goes straight to the socket behind the symlink that names the live
 ///   slot, without an `upstream` block and without connections kept alive: the path
-///   is looked up at every connect, so that a switch needs no reload.
+///   is looked up at every connect, so that a switch needs no reload. Or, where the
+///   app cannot listen on a socket, to the port that an included file names:
+///   [`LivePort`].
 /// - `/` is the landing page.
 /// - While the file `/var/lib/talia/ENV/maintenance` is there, everything but the
 ///   health path answers 503 with `Retry-After`.
@@ -23,6 +27,7 @@ pub struct Nginx {
     web: String,
     certificate: String,
     key: String,
+    is_on_port: bool,
 }
 
 impl Nginx {
@@ -37,6 +42,7 @@ impl Nginx {
             certificate: format!("/etc/letsencrypt/live/{host}/fullchain.pem"),
             key: format!("/etc/letsencrypt/live/{host}/privkey.pem"),
             host,
+            is_on_port: false,
         }
     }
 
@@ -61,6 +67,13 @@ impl Nginx {
         self
     }
 
+    /// For an app that listens on a port: `listen = "port"`.
+    #[must_use]
+    pub fn on_port(mut self) -> Self {
+        self.is_on_port = true;
+        self
+    }
+
     /// The file's name in `/etc/nginx/sites-available/`.
     pub fn file_name(&self) -> String {
         format!("talia-{}.conf", self.environment)
@@ -68,10 +81,14 @@ impl Nginx {
 
     /// The file's text.
     pub fn render(&self) -> String {
-        let Self { environment, host, health, web, certificate, key } = self;
+        let Self { environment, host, health, web, certificate, key, is_on_port } = self;
         // A variable's name has no dashes.
         let word = environment.replace('-', "_");
-        let socket = format!("http://unix:/var/lib/talia/{environment}/sock/api.sock:");
+        let to_app = if *is_on_port {
+            format!("include {};", LivePort::path(environment))
+        } else {
+            format!("proxy_pass http://unix:/var/lib/talia/{environment}/sock/api.sock:;")
+        };
         let closed = format!("if (-f /var/lib/talia/{environment}/maintenance) {{ return 503; }}");
         format!(
             r#"# The public host of the environment {environment}.
@@ -124,12 +141,12 @@ server {{
     proxy_next_upstream   off;
 
     location = {health} {{
-        proxy_pass {socket};
+        {to_app}
     }}
 
     location /api/ {{
         {closed}
-        proxy_pass {socket};
+        {to_app}
     }}
 
     location / {{
@@ -160,6 +177,11 @@ mod tests {
     #[test]
     fn nginx_minimal() {
         check("nginx__minimal", &Nginx::new("production", "talia.example").render());
+    }
+
+    #[test]
+    fn nginx_on_port() {
+        check("nginx__on_port", &Nginx::new("production", "talia.example").on_port().render());
     }
 
     #[test]

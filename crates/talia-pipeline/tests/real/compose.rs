@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A server in a temporary folder, with an environment that no other test has.
-struct Here {
-    root: Temp,
-    server: Server,
+pub(crate) struct Here {
+    pub(crate) root: Temp,
+    pub(crate) server: Server,
 }
 
 impl Here {
-    fn new(policy: &str) -> Self {
+    pub(crate) fn new(policy: &str) -> Self {
         let root = Temp::new();
         let name = format!("t{}", unique().bytes().map(u32::from).sum::<u32>() % 10_000);
         let name = format!("{name}-{}", std::process::id() % 100_000);
@@ -363,7 +363,7 @@ fn what_compose_shows_is_in_no_log() {
 }
 
 /// Programs of these names, as scripts, in front of all others.
-fn in_front(folder: &Utf8Path, scripts: &[(&str, &str)]) -> World {
+pub(crate) fn in_front(folder: &Utf8Path, scripts: &[(&str, &str)]) -> World {
     for (name, script) in scripts {
         let path = folder.join(name);
         write(&path, &format!("#!/bin/sh\n{script}\n"));

@@ -4,7 +4,7 @@ use talia_pipeline::{
     parse::unified_diff::ChangedFile,
     steps::git::{
         Ancestor, ChangedLines, FreshFolder, GitArchive, IsShallow, LeftOut, RepositoryRoot,
-        ResolveRevision, RevisionOf, TrackedFiles, Unpack, WorkingTree,
+        ResolveRevision, RevisionOf, TrackedFiles, Uncommitted, Unpack, WorkingTree,
     },
 };
 
@@ -182,4 +182,47 @@ fn an_export_is_the_commit_and_never_the_tree() {
     let refused = alone(&root, || FreshFolder::new(&link));
     assert_eq!(refused.exit_code.code(), 4);
     assert!(out.join("app/run.sh").exists());
+}
+
+#[test]
+fn everything_that_is_not_committed_is_told_with_its_state() {
+    let folder = Temp::new();
+    let root = folder.path();
+    folder.write("site/same.html", "a").write("site/old.html", "a").write("site/gone.html", "a");
+    folder.write("site/to move.html", "a").write("other/x", "a");
+    folder.write(".gitignore", "dist/\n*.log\n");
+    repository(root);
+    let ask = |place: &str| {
+        let before = state_of(root);
+        let told = alone(root, || Uncommitted::new(root, place)).result.unwrap();
+        assert_eq!(state_of(root), before, "nothing is changed, not even git's index");
+        told.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(ask("site"), [""; 0]);
+    // Git's index does not know the new times yet.
+    folder.write("site/same.html", "a").write("site/old.html", "b").write("other/x", "b");
+    std::fs::remove_file(root.join("site/gone.html")).unwrap();
+    git(root, &["mv", "site/to move.html", "site/moved.html"]);
+    folder.write("site/new/deep\nfile", "").write("site/dist/a.js", "").write("site/x.log", "");
+    git(root, &["config", "status.showUntrackedFiles", "no"]);
+    git(root, &["config", "status.renames", "copies"]);
+    assert_eq!(
+        ask("site"),
+        [
+            "site/gone.html (changed)",
+            "site/moved.html (changed)",
+            "site/old.html (changed)",
+            "site/to move.html (changed)",
+            "site/new/deep\\nfile (untracked)",
+            "site/dist/ (ignored)",
+            "site/x.log (ignored)",
+        ]
+    );
+    assert_eq!(ask(".").len(), 8);
+    // A folder in an ignored one: that one is told.
+    assert_eq!(ask("site/dist"), ["site/dist/ (ignored)"]);
+    folder.write("site/dist/sub/b.js", "");
+    assert_eq!(ask("site/dist/sub"), ["site/dist/ (ignored)"]);
+    // A pattern is a name.
+    assert_eq!(ask("*"), [""; 0]);
 }

@@ -20,7 +20,7 @@ signed = url + ''.join(name + value for name, value in sorted(form))
 print(base64.b64encode(hmac.digest(token.encode(), signed.encode(), hashlib.sha1)).decode())
 ";
 
-fn webhook_is_answered(site: &Site, revision: &str) {
+pub(crate) fn webhook_is_answered(site: &Site, revision: &str) {
     let target = site.target();
     let url = format!("https://{}/api/whatsapp?from=test", target.host());
     let body = "Body=When+are+you+open%3F&From=whatsapp%3A%2B491&MessageSid=SM1";

@@ -70,27 +70,11 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
     told.lost_nothing();
 }
 
-/// Starts a release whose agent stops itself there, and waits until it has.
-fn stopped(site: &Site, fault: &str, version: &crate::kit::Version) -> crate::kit::Asking {
-    site.faults(fault);
-    let asking = site.begin_release(version);
-    until("the agent has stopped itself", SOON, || {
-        site.droplet.exec(["pgrep", "--runstates", "T", "--exact", "talia-agent"]).unwrap().exit
-            == 0
-    });
-    site.no_faults();
-    asking
-}
-
-fn go_on(site: &Site) {
-    site.droplet.kill("talia-agent", "CONT").unwrap();
-}
-
 pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     let site = yard.site();
     let (_, b) = site.pair();
     let load = site.load(Mix::light());
-    let asking = stopped(&site, "stop before \"switch to\"", &b);
+    let asking = site.stopped("stop before \"switch to\"", &b);
     let holder = site.status().lock.expect("it holds the lock");
     assert_eq!((holder.doing.as_str(), holder.by.as_str()), ("release", "test"));
     // Who is refused hears who works there, since when, and as which run.
@@ -149,12 +133,12 @@ pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
 pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
     let site = yard.site();
     let (_, b) = site.pair();
-    let asking = stopped(&site, "stop after \"write release\"", &b);
+    let asking = site.stopped("stop after \"write release\"", &b);
     let signal = |signal: &str| {
         said(Command::new("kill").args(["-s", signal, &asking.pid().to_string()]));
     };
     signal("STOP");
-    go_on(&site);
+    site.go_on();
     until("the release is finished without its reader", SOON, || {
         let state = site.status();
         state.lock.is_none() && state.live.is_some_and(|live| live.revision == b.revision)
@@ -192,7 +176,7 @@ pub(crate) fn a_host_that_reboots_in_the_middle(yard: &Yard) {
     let (a, b) = (site.well("a"), site.well("b"));
     for (fault, served) in [("stop before \"switch to\"", &a), ("stop after \"switch to\"", &b)] {
         site.have(&a);
-        let asking = stopped(&site, fault, &b);
+        let asking = site.stopped(fault, &b);
         site.droplet.power_cut().unwrap();
         drop(asking);
         site.droplet.start().unwrap();
@@ -221,9 +205,9 @@ pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     asking.wait().failed(1, &["not healthy within 8 s"]);
     site.is_settled_at(&a);
     // One that is well is released in spite of it.
-    let asking = stopped(&site, "stop after \"wait for health\"", &b);
+    let asking = site.stopped("stop after \"wait for health\"", &b);
     site.droplet.restart_engine().unwrap();
-    go_on(&site);
+    site.go_on();
     assert_eq!(asking.wait().exit, Some(0));
     site.is_settled_at(&b);
     load.stop().lost_nothing();
@@ -244,9 +228,9 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     let site = yard.small();
     let (a, b) = site.pair();
     let load = site.load(Mix::light());
-    let asking = stopped(&site, "stop before \"pull image\"", &b);
+    let asking = site.stopped("stop before \"pull image\"", &b);
     let balloon = full(&site, "/var/lib/docker");
-    go_on(&site);
+    site.go_on();
     let failed = asking.wait();
     println!("while it pulls: {}", failed.failure());
     failed.failed(1, &["no space left on device"]);

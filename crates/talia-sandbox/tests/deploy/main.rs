@@ -18,6 +18,7 @@ mod kills;
 mod kit;
 mod landing;
 mod load;
+mod ports;
 mod registries;
 mod releases;
 #[path = "../../../../xtask/tests/real/same.rs"]
@@ -50,6 +51,10 @@ const TESTS: &[harness::Test] = tests![
     hosts::two_environments_share_a_host,
     hosts::one_of_two_releases_at_once_wins,
     hosts::a_service_that_may_not_run_twice,
+    ports::a_service_on_a_port_is_released,
+    ports::a_switch_that_nginx_refuses_is_undone,
+    ports::an_agent_that_is_killed_around_a_switch,
+    ports::a_service_on_a_port_that_may_not_run_twice,
     gate::a_deploy_key_gets_requests_and_nothing_else,
     gate::an_image_of_another_repository,
     gate::a_deploy_user_owns_nothing,

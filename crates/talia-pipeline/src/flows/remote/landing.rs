@@ -1,23 +1,22 @@
-//! The requests about the landing page.
+//! The requests about the landing page, each with its answer.
 
 use camino::Utf8Path;
 
 use crate::{
-    command_line::Stdin,
     context::Context,
     error::Result,
     landing::{ContentHash, LandingStrategy, TreePath},
     protocol::{
         LandingAborted, LandingBegun, LandingFile, LandingIndex, LandingRelease, LandingReleased,
-        LandingRequest, ReleaseId, Request,
+        LandingRequest, ReleaseId, Request, Who,
     },
 };
 
-use super::{Remote, ask::Ask};
+use super::Remote;
 
 impl Remote {
-    /// What is published. With the hash of the client's own tree, the tree is left out of
-    /// the answer where both are the same.
+    /// What is published; with the hash of the client's own tree the tree is left out where
+    /// both are the same.
     ///
     /// # Errors
     /// As [`Remote::observe`].
@@ -25,7 +24,7 @@ impl Remote {
         self.observe(cx, Request::Landing(LandingRequest::Index(own)))
     }
 
-    /// The kept releases, the newest first.
+    /// The releases of the landing page that are kept, the newest first.
     ///
     /// # Errors
     /// As [`Remote::observe`].
@@ -37,35 +36,29 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::observe`].
-    pub fn landing_read(&self, cx: &Context, path: &TreePath) -> Result<LandingFile> {
+    pub fn landing_file(&self, cx: &Context, path: &TreePath) -> Result<LandingFile> {
         self.observe(cx, Request::Landing(LandingRequest::Read(path.clone())))
     }
 
-    /// Opens a transaction by this [`LandingRequest::Begin`]; `changes` is a file with its
-    /// [`TreeChanges`](crate::landing::TreeChanges) as JSON, `strategy` what a plan goes
-    /// on with.
+    /// Opens a transaction: `request` is [`LandingRequest::Begin`], `changes` the file with
+    /// what shall change.
     ///
     /// # Errors
-    /// Refused while another transaction is open, another release is live, or files were
-    /// edited on the server; as [`Remote::run`].
+    /// As [`Remote::run`].
     pub fn landing_begin(
         &self,
         cx: &Context,
-        begin: LandingRequest,
+        request: LandingRequest,
         changes: &Utf8Path,
         strategy: LandingStrategy,
     ) -> Result<LandingBegun> {
-        let request = Request::Landing(begin);
-        let ssh = self.ssh(&request).stdin(Stdin::File(changes.to_owned()));
-        let ask = Ask::change(ssh, LandingBegun::planned(strategy));
-        self.finished(cx, &request, cx.run(ask))
+        self.send(cx, &Request::Landing(request), changes, LandingBegun::planned(strategy))
     }
 
-    /// Publishes what the transaction holds; `hoped` is what a plan goes on with.
+    /// Publishes what a transaction holds.
     ///
     /// # Errors
-    /// Refused when it is not what was announced; failed when clients do not get it, and
-    /// then they get the release before it; as [`Remote::run`].
+    /// As [`Remote::run`]; where it has failed, clients get what they had.
     pub fn landing_commit(
         &self,
         cx: &Context,
@@ -75,26 +68,27 @@ impl Remote {
         self.run(cx, Request::Landing(LandingRequest::Commit(transaction.clone())), hoped)
     }
 
-    /// Forgets the transaction.
+    /// Forgets a transaction.
     ///
     /// # Errors
     /// As [`Remote::run`].
     pub fn landing_abort(&self, cx: &Context, transaction: &ReleaseId) -> Result<LandingAborted> {
-        let request = LandingRequest::Abort(transaction.clone());
-        self.run(cx, Request::Landing(request), LandingAborted::Aborted)
+        let request = Request::Landing(LandingRequest::Abort(transaction.clone()));
+        self.run(cx, request, LandingAborted::Aborted)
     }
 
-    /// Publishes a kept release again, by this [`LandingRequest::Rollback`]; `hoped` is what
-    /// a plan goes on with.
+    /// Publishes a kept release again; without `to` the one before the live one.
     ///
     /// # Errors
-    /// As [`Remote::landing_commit`].
+    /// As [`Remote::run`].
     pub fn landing_rollback(
         &self,
         cx: &Context,
-        rollback: LandingRequest,
+        to: Option<ReleaseId>,
+        from: ReleaseId,
+        by: Who,
         hoped: LandingReleased,
     ) -> Result<LandingReleased> {
-        self.run(cx, Request::Landing(rollback), hoped)
+        self.run(cx, Request::Landing(LandingRequest::Rollback { to, from, by }), hoped)
     }
 }

@@ -172,7 +172,7 @@ impl Remote {
         self.send(cx, &Request::AgentInstall, file, Version::own())
     }
 
-    fn send<T: DeserializeOwned + Clone + Send>(
+    pub(super) fn send<T: DeserializeOwned + Clone + Send>(
         &self,
         cx: &Context,
         request: &Request,

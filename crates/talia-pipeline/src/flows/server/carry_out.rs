@@ -23,7 +23,11 @@ use super::{
     look::Seen,
     preflight::preflight,
     rollback::Schema,
-    slot::{end, end_unserved, give_back, mark, start, switch, wait_healthy, with_last_lines},
+    slot::{
+        answers_again, end, end_unserved, give_back, mark, restart, start, wait_healthy,
+        with_last_lines,
+    },
+    switch::{may_be_switched, switch},
     upkeep::prune_after,
 };
 
@@ -145,8 +149,11 @@ fn forward(
     }
     start(cx, compose, server)?;
     wait_healthy(cx, server, record, &server.policy.health)?;
-    *reached = Reached::Switched;
-    switch(cx, server, record.slot)?;
+    let switched = switch(cx, server, record.slot);
+    if switched.is_ok() || may_be_switched(server) {
+        *reached = Reached::Switched;
+    }
+    switched?;
     // From here on, to finish is quicker than to go back.
     cx.sheltered(|cx| confirm(cx, server, record))
 }
@@ -200,12 +207,17 @@ fn take_back(
     cx.group("take it back", |cx| {
         match (reached, change.live) {
             (Reached::Beside, _) | (_, None) => end_unserved(cx, server, record.slot)?,
-            (_, Some(live)) if server.policy.strategy == Strategy::Recreate => {
-                // Both may not run at once.
+            (Reached::Ended, Some(live)) => {
+                // Both may not run at once; and clients were never sent to the new one.
+                end(cx, server, record.slot)?;
+                restart(cx, server, live)?;
+                answers_again(cx, server, live)?;
+            }
+            (Reached::Switched, Some(live)) if server.policy.strategy == Strategy::Recreate => {
                 end(cx, server, record.slot)?;
                 give_back(cx, server, live, false)?;
             }
-            (_, Some(live)) => {
+            (Reached::Switched, Some(live)) => {
                 give_back(cx, server, live, seen.runs(&live.id))?;
                 end(cx, server, record.slot)?;
             }

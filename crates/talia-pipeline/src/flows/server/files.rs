@@ -7,12 +7,12 @@ use crate::{
     protocol::Slot,
     server::{PushedFile, ServerFiles},
     steps::server::{
-        Compose, EndSite, NginxReload, NginxTest, PushFile, RemoveScratch, RestoreSite, TrySite,
-        WriteScratch,
+        Compose, EndPort, EndSite, NginxReload, NginxTest, PushFile, RemoveScratch, RestorePort,
+        RestoreSite, TrySite, WriteScratch,
     },
 };
 
-use super::{Server, compose_check::refuse_compose};
+use super::{Server, compose_check::refuse_compose, switch::first_port};
 
 /// The names in a `.env`, each with its value; none where it is not in its grammar.
 pub fn env_names(env: &[u8]) -> Vec<(String, String)> {
@@ -68,14 +68,28 @@ fn push_site(cx: &Context, server: &Server, content: Vec<u8>) -> Result<()> {
         return Err(Error::refused(format!("the site is refused: {}", refused.join("; ")))
             .hint("leave it out; what the whole server needs is for root, in /etc/nginx/conf.d"));
     }
+    let port = first_port(cx, server)?;
+    let is_first = port.is_some();
+    if let Some(port) = port {
+        cx.run(port)?;
+    }
     cx.run(TrySite::new(&server.layout, content))?;
     let judged = cx.run(NginxTest).and_then(|()| cx.run(NginxReload));
     cx.sheltered(|cx| match judged {
-        Ok(()) => cx.run(EndSite::new(&server.layout, server.now_ms)),
-        Err(error) => Err(match cx.run(RestoreSite::new(&server.layout)) {
-            Ok(()) => error,
-            Err(second) => Error::all(vec![error, second]),
-        }),
+        Ok(()) => {
+            if is_first {
+                cx.run(EndPort::new(&server.layout))?;
+            }
+            cx.run(EndSite::new(&server.layout, server.now_ms))
+        }
+        Err(error) => {
+            let mut errors = vec![error];
+            errors.extend(cx.run(RestoreSite::new(&server.layout)).err());
+            if is_first {
+                errors.extend(cx.run(RestorePort::new(&server.layout)).err());
+            }
+            Err(Error::all(errors))
+        }
     })
 }
 

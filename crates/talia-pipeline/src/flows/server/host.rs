@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    protocol::Who,
-    server::{Layout, PushedFile, Record, ServerFiles},
+    protocol::{Slot, Who},
+    server::{Endpoint, Layout, PushedFile, Record, ServerFiles},
     settings::Policy,
     steps::server::Compose,
 };
@@ -34,6 +34,11 @@ impl Server {
             compose = compose.with(PushedFile::Override.name());
         }
         compose.with(Record::SLOT_FILE)
+    }
+
+    /// Where a slot's service answers.
+    pub(super) fn endpoint(&self, slot: Slot) -> Endpoint {
+        Endpoint::of(&self.layout, &self.policy, slot)
     }
 
     /// How long a slot that is taken down may end its requests.

@@ -80,7 +80,7 @@ impl Seen {
 /// When the engine does not answer, or the records cannot be listed.
 pub fn look(cx: &Context, server: &Server) -> Result<Seen> {
     Ok(Seen {
-        live_slot: cx.observe(LiveSlot::new(server.layout.live_socket()))?,
+        live_slot: cx.observe(LiveSlot::new(&server.layout, &server.policy))?,
         containers: cx.observe(Containers::new(server.layout.environment().as_str()))?,
         records: cx.observe(ReadRecords::new(&server.layout))?,
     })

@@ -17,6 +17,7 @@ mod rollback;
 mod settle;
 mod slot;
 mod status;
+mod switch;
 mod upkeep;
 
 pub use agent::install_agent;

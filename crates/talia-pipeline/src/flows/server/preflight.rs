@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     error::{Error, Result},
-    parse::env_file,
+    parse::{env_file, nginx::Way},
     server::{Record, ServerFiles},
     settings::Listen,
     steps::{
@@ -31,12 +31,6 @@ pub(super) fn preflight(
     files: &ServerFiles,
 ) -> Result<bool> {
     let mut wrong = Vec::new();
-    if server.policy.listen == Listen::Port {
-        wrong.push(
-            Error::refused("`listen = \"port\"` cannot be released to yet")
-                .hint("let the service listen on a socket: `listen = \"socket\"`"),
-        );
-    }
     let engine = cx.observe(EngineInfo)?;
     match engine.compose.as_deref() {
         Some([major, ..]) if *major >= 2 => {}
@@ -85,14 +79,17 @@ pub(super) fn preflight(
     if wrong.is_empty() { Ok(is_there) } else { Err(Error::all(wrong)) }
 }
 
-/// Whether Nginx sends this host's requests straight to the live link, over TLS, and
-/// nowhere else.
+/// Whether Nginx sends this host's requests straight to the live link, or to the port that
+/// the live slot's file names; over TLS, and nowhere else.
 fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
-    if server.policy.listen == Listen::Port {
-        return Ok(None);
-    }
+    let (socket, file) = (server.layout.live_socket(), server.layout.live_port());
+    let (way, says) = match server.policy.listen {
+        Listen::Socket => {
+            (Way::Socket(socket.as_str()), format!("proxy_pass http://unix:{socket}:;"))
+        }
+        Listen::Port => (Way::File(file.as_str()), format!("include {file};")),
+    };
     let sites = cx.observe(NginxSites)?;
-    let socket = server.layout.live_socket();
     let own: Vec<_> =
         sites.iter().filter(|site| site.names.iter().any(|name| name == host)).collect();
     if own.is_empty() {
@@ -101,18 +98,17 @@ fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
                 .hint("push one: `cargo xtask server site push`"),
         ));
     }
-    let elsewhere: Vec<&str> =
-        own.iter().flat_map(|site| site.proxies_elsewhere(socket.as_str())).collect();
+    let elsewhere: Vec<&str> = own.iter().flat_map(|site| site.proxies_elsewhere(way)).collect();
     if !elsewhere.is_empty() {
         return Ok(Some(
             Error::preflight(format!("Nginx sends {host} to {} as well", elsewhere.join(", ")))
-                .hint(format!("every `proxy_pass` of that host is `http://unix:{socket}:`, without an `upstream` block, which would keep old connections")),
+                .hint(format!("wherever that host goes to the app it says `{says}`, without an `upstream` block, which would keep old connections")),
         ));
     }
-    if !own.iter().any(|site| site.has_tls() && site.proxies_directly_to(socket.as_str())) {
+    if !own.iter().any(|site| site.has_tls() && site.proxies_only(way)) {
         return Ok(Some(
-            Error::preflight(format!("Nginx does not send {host} to {socket} over TLS"))
-                .hint(format!("in the `server` block that has `listen 443 ssl`: `proxy_pass http://unix:{socket}:;`")),
+            Error::preflight(format!("Nginx does not send {host} to the live slot over TLS"))
+                .hint(format!("in the `server` block that has `listen 443 ssl`: `{says}`")),
         ));
     }
     Ok(None)

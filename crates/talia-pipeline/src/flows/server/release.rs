@@ -144,7 +144,7 @@ fn is_live<'s>(
     if !has_files {
         return Ok(None);
     }
-    let ask = SlotNow::new(server.layout.socket(live.slot), &server.policy.health);
+    let ask = SlotNow::new(server.endpoint(live.slot), &server.policy.health);
     // A wrong answer is one more reason to release it anew.
     let is_well = cx.observe(ask)?.as_ref() == Ok(&live.revision);
     Ok(is_well.then_some(live))

@@ -16,7 +16,8 @@ use super::{
     backup::mend_restore,
     files::mend_push,
     look::{Seen, look},
-    slot::{end, end_unserved, give_back, mark, restart, switch, wait_healthy},
+    slot::{end, end_unserved, give_back, mark, restart, wait_healthy},
+    switch::{mend_switch, switch},
 };
 
 /// How long a release that does not run, or that nobody has judged, may take to show
@@ -56,6 +57,7 @@ pub fn settle(cx: &Context, server: &Server, seen: Seen) -> Result<Seen> {
         // A newer agent's record may only look broken to this one: it stays.
         cx.note(format!("{folder} has no record that can be read: {reason}"));
     }
+    mend_switch(cx, server, &seen)?;
     if is_settled(&seen) {
         return Ok(seen);
     }
@@ -98,14 +100,14 @@ fn undo_unswitched(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()>
     Ok(())
 }
 
-/// Where no link names a live slot, and a good release runs: that one.
+/// Where nothing names a live slot, and a good release runs: that one.
 fn find_live(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
     if seen.live_slot.is_some() {
         return Ok(());
     }
     let good = seen.records.all.iter().rev().find(|one| one.was_good() && seen.runs(&one.id));
     let Some(good) = good.cloned() else { return Ok(()) };
-    cx.note(format!("no link names a live slot, and {} runs: clients get it", good.id));
+    cx.note(format!("nothing names a live slot, and {} runs: clients get it", good.id));
     switch(cx, server, good.slot)?;
     seen.live_slot = Some(good.slot);
     Ok(())

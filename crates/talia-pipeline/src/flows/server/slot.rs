@@ -1,4 +1,4 @@
-//! What is done with one slot: start it, wait for it, switch to it, end it.
+//! What is done with one slot: start it, wait for it, end it.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::{
     settings::Health,
     steps::server::{
         Compose, Container, ContainerLog, ContainerOf, ContainerRestarts, MarkRelease,
-        ReadReleaseFiles, SlotDown, SlotHealth, SlotStable, SlotUp, SwitchSlot, Waited,
+        ReadReleaseFiles, SlotDown, SlotHealth, SlotStable, SlotUp, Waited,
     },
 };
 
-use super::Server;
+use super::{Server, switch::switch};
 
 /// How long is asked before the container itself is looked at.
 const ROUND: Duration = Duration::from_secs(3);
@@ -42,7 +42,7 @@ pub(super) fn wait_healthy(
     record: &Record,
     health: &Health,
 ) -> Result<()> {
-    let socket = server.layout.socket(record.slot);
+    let at = || server.endpoint(record.slot);
     let (mut left, mut in_a_row) = (health.deadline, 0);
     // A new container has not ended yet; one that runs for long may have, some day.
     let restarts = match record.fate {
@@ -53,7 +53,7 @@ pub(super) fn wait_healthy(
         },
     };
     loop {
-        let ask = SlotHealth::new(&socket, &record.revision, health, ROUND.min(left));
+        let ask = SlotHealth::new(at(), &record.revision, health, ROUND.min(left));
         match cx.run(ask.after(in_a_row))? {
             Waited::Healthy => break,
             Waited::NotYet { reason, in_a_row: so_far, took } => {
@@ -69,7 +69,7 @@ pub(super) fn wait_healthy(
         still_runs(cx, server, record, restarts)?;
     }
     if !health.stability.is_zero() {
-        cx.run(SlotStable::new(&socket, &record.revision, health))?;
+        cx.run(SlotStable::new(at(), &record.revision, health))?;
         still_runs(cx, server, record, restarts)?;
     }
     Ok(())
@@ -107,7 +107,7 @@ fn container(cx: &Context, server: &Server, record: &Record) -> Result<Option<Co
     cx.run(ContainerOf::new(environment, &record.id, record.slot))
 }
 
-/// What a container said last, where the error does not say more.
+/// The error, and behind its own last lines those of the release's container.
 pub(super) fn with_last_lines(
     cx: &Context,
     server: &Server,
@@ -121,10 +121,8 @@ pub(super) fn with_last_lines(
         Some(own) => cx.run(ContainerLog::new(own.id, LAST_LINES)),
         None => Ok(Vec::new()),
     });
-    match said {
-        Ok(said) if !said.is_empty() => error.tail(said),
-        _ => error,
-    }
+    let lines = [error.last_lines(), said.as_deref().unwrap_or_default()].concat();
+    error.tail(lines)
 }
 
 /// Gives clients a release that was good: starts it where it does not run, and switches
@@ -133,15 +131,15 @@ pub(super) fn give_back(cx: &Context, server: &Server, record: &Record, runs: bo
     if !runs {
         restart(cx, server, record)?;
     }
-    // Its answers were counted when it went live; each second of them is an outage now.
-    let once = Health { answers: 1, stability: Duration::ZERO, ..server.policy.health.clone() };
-    wait_healthy(cx, server, record, &once)?;
+    answers_again(cx, server, record)?;
     switch(cx, server, record.slot)
 }
 
-/// Makes a slot live.
-pub(super) fn switch(cx: &Context, server: &Server, slot: Slot) -> Result<()> {
-    cx.run(SwitchSlot::new(server.layout.live_socket(), slot))
+/// Waits until a release that was good answers.
+pub(super) fn answers_again(cx: &Context, server: &Server, record: &Record) -> Result<()> {
+    // Its answers were counted when it went live; each second of them is an outage now.
+    let once = Health { answers: 1, stability: Duration::ZERO, ..server.policy.health.clone() };
+    wait_healthy(cx, server, record, &once)
 }
 
 /// Ends what runs in a slot that no client ever got: nobody's request is under way.

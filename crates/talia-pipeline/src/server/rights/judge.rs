@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    super::Layout,
+    super::{Endpoint, Layout},
     place::{self, Known},
 };
 
@@ -27,7 +27,9 @@ pub enum Reading {
 pub struct Judge<'a> {
     pub(super) policy: &'a Policy,
     pub(super) reading: Reading,
+    /// What the file of the project's slot adds.
     pub(super) own_binds: Vec<Utf8PathBuf>,
+    pub(super) own_port: Option<u16>,
     known: Known<'a>,
     environment: String,
     project: String,
@@ -50,13 +52,19 @@ impl<'a> Judge<'a> {
         folder: &Utf8Path,
         reading: Reading,
     ) -> Self {
-        // What the slot's own file adds.
-        let own = Slot::BOTH.into_iter().filter(|slot| layout.project(*slot) == project);
-        let own_binds = own.flat_map(|slot| [layout.socket_folder(slot), layout.logs(slot)]);
+        let (mut own_binds, mut own_port) = (Vec::new(), None);
+        if let Some(slot) = Slot::BOTH.into_iter().find(|slot| layout.project(*slot) == project) {
+            own_binds.push(layout.logs(slot));
+            match Endpoint::of(layout, policy, slot) {
+                Endpoint::Socket(_) => own_binds.push(layout.socket_folder(slot)),
+                Endpoint::Port(port) => own_port = Some(port),
+            }
+        }
         Self {
             policy,
             reading,
-            own_binds: own_binds.collect(),
+            own_binds,
+            own_port,
             known: Known::new(&policy.compose.binds),
             environment: format!("talia-{}", layout.environment()),
             project: project.to_owned(),

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     parse::compose::{asks, repository},
-    settings::{Listen, Strategy},
+    settings::Strategy,
 };
 
 use super::{
@@ -158,14 +158,17 @@ impl Judge<'_> {
         (!is_own).then(|| format!("reads the `env_file` {path}: it may read `.env` alone"))
     }
 
-    /// It is reached through Nginx alone: with `listen = "port"`, which its slot's file
-    /// says, on loopback.
+    /// It is reached through Nginx alone: with `listen = "port"`, at the one port that
+    /// its slot's file says.
     fn released_port(&self, port: &Value) -> Option<String> {
-        let published = told(port.get("published").unwrap_or(&Value::Null));
-        let is_own = self.policy.listen == Listen::Port
-            && self.policy.ports.iter().any(|own| own.to_string() == published);
+        let says = |name: &str| port.get(name).map(told).unwrap_or_default();
+        let is_own = self.own_port.is_some_and(|own| {
+            says("published") == own.to_string()
+                && says("host_ip") == "127.0.0.1"
+                && says("target") == self.policy.app_port.to_string()
+        });
         let fault = || format!("publishes {}: it is reached through Nginx alone", shown_port(port));
-        if is_own { self.port(port) } else { Some(fault()) }
+        (!is_own).then(fault)
     }
 
     fn port(&self, port: &Value) -> Option<String> {

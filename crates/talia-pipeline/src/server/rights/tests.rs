@@ -137,6 +137,38 @@ fn what_a_service_usually_says_is_allowed() {
 }
 
 #[test]
+fn with_ports_the_slots_own_one_alone_is_published() {
+    let text = "image = \"ghcr.io/talia/backend\"\nlisten = \"port\"\napp_port = 80\n";
+    let (_, policy) = Policy::parse(text, "policy.toml".into()).unwrap();
+    let says = |port: &str, reading| {
+        let api = format!(r#"{{"services":{{"api":{{"ports":[{port}]}}}}}}"#);
+        judged(&api, &policy, reading).len()
+    };
+    let port = |ip: &str, published: &str, target: &str| {
+        let text = format!(
+            r#"{{"target":{target},"published":"{published}","host_ip":"{ip}","protocol":"tcp"}}"#
+        );
+        says(&text, Reading::AsUsed)
+    };
+    assert_eq!(port("127.0.0.1", "8001", "80"), 0);
+    for (ip, published, target, what) in [
+        ("127.0.0.1", "8002", "80", "the other slot's"),
+        ("127.0.0.1", "8001", "81", "to another port of the app's"),
+        ("127.0.0.1", "8001-8002", "80", "more than one"),
+        ("127.0.0.1", "9000", "80", "nobody's"),
+        ("0.0.0.0", "8001", "80", "to everybody"),
+        ("::1", "8001", "80", "where Nginx does not ask"),
+    ] {
+        assert_eq!(port(ip, published, target), 1, "{what}");
+    }
+    assert_eq!(says(r#"{"target":80,"published":"8001"}"#, Reading::AsUsed), 1);
+    assert_eq!(says(r#""${PORT}:80""#, Reading::AsWritten), 1);
+    let socket = r#"{"services":{"api":{"volumes":[{"type":"bind","target":"/run/talia",
+        "source":"/var/lib/talia/production/sock/blue"}]}}}"#;
+    assert_eq!(judged(socket, &policy, Reading::AsUsed).len(), 1, "it has no socket");
+}
+
+#[test]
 fn another_service_may_run_any_image_and_listen_on_loopback() {
     let project = |db: &str| {
         let json = format!(r#"{{"services":{{"api":{{}},"db":{db}}}}}"#);

@@ -7,6 +7,7 @@ mod export;
 mod file;
 mod resolve;
 mod revision;
+mod uncommitted;
 
 pub use ancestor::Ancestor;
 pub use diff::{ChangedLines, IsShallow, RepositoryRoot, TrackedFiles};
@@ -14,6 +15,7 @@ pub use export::{FreshFolder, Gaps, GitArchive, LeftOut, Unpack};
 pub use file::CommittedFile;
 pub use resolve::ResolveRevision;
 pub use revision::{Remote, Revision, RevisionOf, WorkingTree};
+pub use uncommitted::Uncommitted;
 
 use camino::Utf8Path;
 

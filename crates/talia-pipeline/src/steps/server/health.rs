@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use crate::{
     command_line::{CommandLine, Effect},
     error::{Error, Result},
     parse::health::revision,
     protocol::RevisionId,
+    server::Endpoint,
     settings::Health,
     step::{Action, Answer, Pace, Step, Summary, Try, Verdict},
 };
@@ -112,36 +113,41 @@ impl Count {
     }
 }
 
-/// `curl --unix-socket SOCKET http://localhost/PATH`.
-fn at_socket(socket: &Utf8Path, health: &Health) -> CommandLine {
-    curl(health.timeout)
-        .args(["--unix-socket", socket.as_str()])
-        .operand(format!("http://localhost{}", health.path))
+/// `curl --unix-socket SOCKET http://localhost/PATH` or `curl http://127.0.0.1:PORT/PATH`.
+fn at(endpoint: &Endpoint, health: &Health) -> CommandLine {
+    let (line, path) = (curl(health.timeout), &health.path);
+    match endpoint {
+        Endpoint::Socket(socket) => {
+            line.args(["--unix-socket", socket.as_str()]).operand(format!("http://localhost{path}"))
+        }
+        Endpoint::Port(port) => line.operand(format!("http://127.0.0.1:{port}{path}")),
+    }
 }
 
-/// `curl --unix-socket SOCKET http://localhost/PATH`, again and again: waits until a
-/// slot answers rightly several times in a row, for one round.
+/// `curl --unix-socket SOCKET http://localhost/PATH` or `curl http://127.0.0.1:PORT/PATH`,
+/// again and again: waits until a slot answers rightly several times in a row, for one
+/// round.
 ///
 /// Every exit is judged; a round that is over without enough right answers is no
 /// failure, because the container may have ended meanwhile and has to be looked at.
 #[derive(Debug)]
 pub struct SlotHealth {
-    socket: Utf8PathBuf,
+    endpoint: Endpoint,
     health: Health,
     count: Count,
     round: Duration,
 }
 
 impl SlotHealth {
-    /// Asks at this socket, as `health` says, for `round`.
+    /// Asks there, as `health` says, for `round`.
     pub fn new(
-        socket: impl Into<Utf8PathBuf>,
+        endpoint: Endpoint,
         expected: &RevisionId,
         health: &Health,
         round: Duration,
     ) -> Self {
         let count = Count::new(expected, health.answers);
-        Self { socket: socket.into(), health: health.clone(), count, round }
+        Self { endpoint, health: health.clone(), count, round }
     }
 
     /// Goes on counting from so many right answers of the round before.
@@ -160,7 +166,7 @@ impl Step for SlotHealth {
     }
 
     fn action(&self) -> Action<'_, Waited> {
-        let line = at_socket(&self.socket, &self.health)
+        let line = at(&self.endpoint, &self.health)
             .purpose("whether the new release is healthy, and the one that was meant");
         let pace = Pace { interval: self.health.interval, deadline: self.round };
         let mut count = self.count.clone();
@@ -192,19 +198,19 @@ impl Step for SlotHealth {
 /// first to the last; one that is not fails at once.
 #[derive(Debug)]
 pub struct SlotStable {
-    socket: Utf8PathBuf,
+    endpoint: Endpoint,
     health: Health,
     count: Count,
 }
 
 impl SlotStable {
-    /// Asks at this socket, as `health` says, for its `stability`.
-    pub fn new(socket: impl Into<Utf8PathBuf>, expected: &RevisionId, health: &Health) -> Self {
+    /// Asks there, as `health` says, for its `stability`.
+    pub fn new(endpoint: Endpoint, expected: &RevisionId, health: &Health) -> Self {
         // So many intervals between the first question and the last.
         let intervals = health.stability.as_millis().div_ceil(health.interval.as_millis().max(1));
         let needed = u32::try_from(intervals).unwrap_or(u32::MAX).saturating_add(1);
         let count = Count { forgives: false, ..Count::new(expected, needed) };
-        Self { socket: socket.into(), health: health.clone(), count }
+        Self { endpoint, health: health.clone(), count }
     }
 }
 
@@ -217,7 +223,7 @@ impl Step for SlotStable {
 
     fn action(&self) -> Action<'_, ()> {
         let line =
-            at_socket(&self.socket, &self.health).purpose("whether the new release stays healthy");
+            at(&self.endpoint, &self.health).purpose("whether the new release stays healthy");
         // Slow answers are right ones: as long as they come.
         let deadline =
             (self.health.interval + self.health.timeout) * self.count.needed.saturating_add(1);
@@ -357,17 +363,18 @@ impl Step for ServedNow {
     }
 }
 
-/// `curl --unix-socket SOCKET http://localhost/PATH`: what a slot answers now.
+/// `curl --unix-socket SOCKET http://localhost/PATH` or `curl http://127.0.0.1:PORT/PATH`:
+/// what a slot answers now.
 #[derive(Debug)]
 pub struct SlotNow {
-    socket: Utf8PathBuf,
+    endpoint: Endpoint,
     health: Health,
 }
 
 impl SlotNow {
-    /// Asks at this socket.
-    pub fn new(socket: impl Into<Utf8PathBuf>, health: &Health) -> Self {
-        Self { socket: socket.into(), health: health.clone() }
+    /// Asks there.
+    pub fn new(endpoint: Endpoint, health: &Health) -> Self {
+        Self { endpoint, health: health.clone() }
     }
 }
 
@@ -379,7 +386,7 @@ impl Step for SlotNow {
     }
 
     fn action(&self) -> Action<'_, Self::Output> {
-        ask_now(at_socket(&self.socket, &self.health).purpose("whether the release is well"))
+        ask_now(at(&self.endpoint, &self.health).purpose("whether the release is well"))
     }
 
     fn assume(&self) -> Self::Output {
@@ -406,10 +413,17 @@ mod tests {
         Health::default()
     }
 
+    fn socket(path: &str) -> Endpoint {
+        Endpoint::Socket(path.into())
+    }
+
     #[test]
     fn slot_health_minimal() {
         let round = Duration::from_secs(5);
-        check("slot_health__minimal", &SlotHealth::new("/s/api.sock", &sha(), &health(), round));
+        check(
+            "slot_health__minimal",
+            &SlotHealth::new(socket("/s/api.sock"), &sha(), &health(), round),
+        );
     }
 
     #[test]
@@ -421,29 +435,46 @@ mod tests {
             ..health()
         };
         let round = Duration::from_secs(90);
-        check("slot_health__everything", &SlotHealth::new("/s/api.sock", &sha(), &health, round));
+        check(
+            "slot_health__everything",
+            &SlotHealth::new(socket("/s/api.sock"), &sha(), &health, round),
+        );
     }
 
     #[test]
     fn slot_health_hostile() {
-        let step = SlotHealth::new("/a b/$(id)", &sha(), &health(), Duration::ZERO);
+        let step = SlotHealth::new(socket("/a b/$(id)"), &sha(), &health(), Duration::ZERO);
         check("slot_health__hostile", &step);
     }
 
     #[test]
+    fn slot_health_at_a_port() {
+        let step = SlotHealth::new(Endpoint::Port(8001), &sha(), &health(), Duration::ZERO);
+        check("slot_health__at_a_port", &step);
+    }
+
+    #[test]
     fn slot_stable_minimal() {
-        check("slot_stable__minimal", &SlotStable::new("/s/api.sock", &sha(), &health()));
+        check("slot_stable__minimal", &SlotStable::new(socket("/s/api.sock"), &sha(), &health()));
     }
 
     #[test]
     fn slot_stable_everything() {
         let health = Health { stability: Duration::from_secs(2), ..health() };
-        check("slot_stable__everything", &SlotStable::new("/s/green.sock", &sha(), &health));
+        check(
+            "slot_stable__everything",
+            &SlotStable::new(socket("/s/green.sock"), &sha(), &health),
+        );
     }
 
     #[test]
     fn slot_stable_hostile() {
-        check("slot_stable__hostile", &SlotStable::new("-x\n", &sha(), &health()));
+        check("slot_stable__hostile", &SlotStable::new(socket("-x\n"), &sha(), &health()));
+    }
+
+    #[test]
+    fn slot_stable_at_a_port() {
+        check("slot_stable__at_a_port", &SlotStable::new(Endpoint::Port(65535), &sha(), &health()));
     }
 
     #[test]
@@ -487,18 +518,23 @@ mod tests {
 
     #[test]
     fn slot_now_minimal() {
-        check("slot_now__minimal", &SlotNow::new("/s/api.sock", &health()));
+        check("slot_now__minimal", &SlotNow::new(socket("/s/api.sock"), &health()));
     }
 
     #[test]
     fn slot_now_everything() {
         let health = Health { path: "/health".into(), ..health() };
-        check("slot_now__everything", &SlotNow::new("/a b/green/api.sock", &health));
+        check("slot_now__everything", &SlotNow::new(socket("/a b/green/api.sock"), &health));
+    }
+
+    #[test]
+    fn slot_now_at_a_port() {
+        check("slot_now__at_a_port", &SlotNow::new(Endpoint::Port(8002), &health()));
     }
 
     #[test]
     fn slot_now_hostile() {
-        check("slot_now__hostile", &SlotNow::new("--insecure", &health()));
+        check("slot_now__hostile", &SlotNow::new(socket("--insecure"), &health()));
     }
 
     fn says(revision: &str) -> Answer {
@@ -520,7 +556,7 @@ mod tests {
 
     #[test]
     fn one_that_was_healthy_and_falls_fails_at_once() {
-        let mut count = SlotStable::new("/s", &sha(), &health()).count;
+        let mut count = SlotStable::new(socket("/s"), &sha(), &health()).count;
         assert_eq!(count.needed, 21, "10 s, two a second");
         assert!(matches!(count.judge(&says(SHA)).unwrap(), Verdict::Again(_)));
         let error = count.judge(&down()).unwrap_err();

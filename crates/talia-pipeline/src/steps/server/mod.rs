@@ -15,9 +15,11 @@ mod logs;
 mod neighbours;
 mod nginx;
 mod pause;
+mod port;
 mod records;
 mod site;
 mod switch;
+mod trial;
 mod upkeep;
 
 pub use agent::{AgentVersion, SwapAgent, WriteAgent};
@@ -32,8 +34,11 @@ pub use health::{ServedHealth, ServedNow, SlotHealth, SlotNow, SlotStable, Waite
 pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
-pub use nginx::{NginxReload, NginxSignalReload, NginxSites, NginxTest};
+pub use nginx::{
+    NginxMaster, NginxReload, NginxRenewed, NginxSignalReload, NginxSites, NginxTest, NginxWorkers,
+};
 pub use pause::Pause;
+pub use port::{EndPort, RestorePort, TryPort};
 pub use records::{MarkRelease, ReadRecords, RemoveRelease, WriteRelease};
 pub use site::{EndSite, RestoreSite, TrySite};
 pub use switch::{LiveSlot, SwitchSlot};

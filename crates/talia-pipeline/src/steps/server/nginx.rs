@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use crate::{
     command_line::{CommandLine, Effect},
-    error::Error,
+    error::{Error, Result},
+    hole,
     parse::nginx::{self, Site},
-    step::{Action, Step, Summary},
+    step::{Action, Answer, Pace, Step, Summary, Verdict},
 };
+
+/// How long Nginx may take to read its configuration and to start workers with it.
+const RENEWED_WITHIN: Duration = Duration::from_secs(30);
 
 /// `nginx -T`: the virtual hosts, as Nginx itself reads its files.
 ///
@@ -74,9 +78,9 @@ impl Step for NginxTest {
     fn assume(&self) {}
 }
 
-/// `systemctl reload nginx`: Nginx reads its configuration again.
+/// `systemctl reload nginx`: Nginx is told to read its configuration again.
 ///
-/// Accepts exit 0.
+/// Accepts exit 0. Nginx does so afterwards: see [`NginxRenewed`].
 #[derive(Debug)]
 pub struct NginxReload;
 
@@ -93,6 +97,136 @@ impl Step for NginxReload {
             .timeout(Duration::from_secs(60))
             .purpose("Nginx's new configuration");
         Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
+/// `systemctl show --property=MainPID --value nginx`: the number of Nginx's master.
+///
+/// Accepts exit 0; fails where Nginx does not run.
+#[derive(Debug)]
+pub struct NginxMaster;
+
+impl Step for NginxMaster {
+    type Output = String;
+
+    fn label(&self) -> String {
+        "nginx's master".into()
+    }
+
+    fn action(&self) -> Action<'_, String> {
+        let line = CommandLine::new("systemctl")
+            .args(["show", "--property=MainPID", "--value", "nginx"])
+            .effect(Effect::Read)
+            .stdout_is_data()
+            .timeout(Duration::from_secs(30))
+            .purpose("whose workers answer");
+        Action::command(line, |answer| match answer.stdout().trim() {
+            "0" => Err(Error::step("Nginx does not run").hint("start it: `systemctl start nginx`")),
+            master if master.parse::<u32>().is_ok() => Ok(master.to_owned()),
+            _ => Err(answer.unreadable("a process's number")),
+        })
+    }
+
+    fn assume(&self) -> String {
+        hole::named("nginx's master")
+    }
+}
+
+/// `pgrep --parent MASTER --full --exact 'nginx: worker process'`: the workers that take
+/// connections. Those of a configuration before say that they are shutting down, while
+/// they end what is under way.
+///
+/// Accepts exit 0 and 1.
+#[derive(Debug)]
+pub struct NginxWorkers {
+    master: String,
+}
+
+impl NginxWorkers {
+    /// Those of this master.
+    pub fn of(master: impl Into<String>) -> Self {
+        Self { master: master.into() }
+    }
+
+    fn line(&self) -> CommandLine {
+        CommandLine::new("pgrep")
+            .args(["--parent", self.master.as_str()])
+            .args(["--full", "--exact"])
+            .operand("nginx: worker process")
+            .accept([0, 1])
+            .effect(Effect::Read)
+            .stdout_is_data()
+            .timeout(Duration::from_secs(10))
+    }
+}
+
+fn workers(answer: &Answer) -> Result<Vec<u32>> {
+    let stdout = answer.stdout();
+    let numbers = stdout.lines().map(|line| line.trim().parse());
+    numbers.collect::<Result<_, _>>().map_err(|_| answer.unreadable("processes' numbers"))
+}
+
+impl Step for NginxWorkers {
+    type Output = Vec<u32>;
+
+    fn label(&self) -> String {
+        "nginx's workers".into()
+    }
+
+    fn action(&self) -> Action<'_, Vec<u32>> {
+        Action::command(self.line().purpose("who takes connections"), workers)
+    }
+
+    fn assume(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn summary(&self, workers: &Vec<u32>) -> Summary {
+        Summary::line(told(workers))
+    }
+}
+
+/// As [`NginxWorkers`], again and again: waits until none of those of before takes
+/// connections, so that every new one meets the new configuration.
+///
+/// Nginx reads its configuration after it was told to, and where it cannot use it after
+/// all it says so in its log alone: then this fails.
+#[derive(Debug)]
+pub struct NginxRenewed {
+    workers: NginxWorkers,
+    before: Vec<u32>,
+}
+
+impl NginxRenewed {
+    /// Waits for others than these.
+    pub fn new(master: impl Into<String>, before: Vec<u32>) -> Self {
+        Self { workers: NginxWorkers::of(master), before }
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<Verdict<()>> {
+        let now = workers(answer)?;
+        let old: Vec<u32> = now.iter().filter(|one| self.before.contains(one)).copied().collect();
+        Ok(match (now.is_empty(), old.is_empty()) {
+            (false, true) => Verdict::Done(()),
+            (true, _) => Verdict::Again("Nginx has no worker".to_owned()),
+            (_, false) => Verdict::Again(format!("{} still with what was before", told(&old))),
+        })
+    }
+}
+
+impl Step for NginxRenewed {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "wait for nginx's new workers".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = self.workers.line().purpose("whether Nginx works with what it was told to read");
+        let pace = Pace { interval: Duration::from_millis(100), deadline: RENEWED_WITHIN };
+        Action::poll(line, pace, |one| self.judge(one.answer))
     }
 
     fn assume(&self) {}
@@ -122,6 +256,11 @@ impl Step for NginxSignalReload {
     fn assume(&self) {}
 }
 
+fn told(workers: &[u32]) -> String {
+    let workers: Vec<String> = workers.iter().map(u32::to_string).collect();
+    workers.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +274,48 @@ mod tests {
     #[test]
     fn nginx_test_minimal() {
         check("nginx_test__minimal", &NginxTest);
+    }
+
+    #[test]
+    fn nginx_master_minimal() {
+        check("nginx_master__minimal", &NginxMaster);
+    }
+
+    #[test]
+    fn nginx_workers_minimal() {
+        check("nginx_workers__minimal", &NginxWorkers::of("812"));
+    }
+
+    #[test]
+    fn nginx_workers_planned() {
+        check("nginx_workers__planned", &NginxWorkers::of(NginxMaster.assume()));
+    }
+
+    #[test]
+    fn nginx_renewed_minimal() {
+        check("nginx_renewed__minimal", &NginxRenewed::new("812", vec![813, 814]));
+    }
+
+    #[test]
+    fn nginx_renewed_planned() {
+        let step = NginxRenewed::new(NginxMaster.assume(), NginxWorkers::of("1").assume());
+        check("nginx_renewed__planned", &step);
+    }
+
+    #[test]
+    fn nginx_renewed_hostile() {
+        check("nginx_renewed__hostile", &NginxRenewed::new("-x $(id)\n", Vec::new()));
+    }
+
+    #[test]
+    fn new_workers_are_those_that_were_not_there_before() {
+        let wait = NginxRenewed::new("1", vec![12, 14]);
+        let verdict = |exit, stdout: &str| wait.judge(&Answer::new(exit, stdout, ""));
+        assert!(matches!(verdict(0, "12\n14\n").unwrap(), Verdict::Again(_)));
+        assert!(matches!(verdict(0, "14\n20\n21\n").unwrap(), Verdict::Again(_)), "both");
+        assert!(matches!(verdict(1, "").unwrap(), Verdict::Again(_)));
+        assert_eq!(verdict(0, "20\n21\n").unwrap(), Verdict::Done(()));
+        assert!(verdict(0, "what\n").is_err());
     }
 
     #[test]

@@ -2,43 +2,33 @@
 
 use std::{fs, io};
 
-use camino::Utf8PathBuf;
-
 use crate::{
-    error::{Error, Result},
-    files::{remove_if_there, write_atomically_as},
+    error::Error,
+    files::write_atomically_as,
     server::{Layout, PushedFile},
     step::{Action, Step},
 };
 
+use super::trial::Trial;
+
 const SITE: PushedFile = PushedFile::Site;
-/// The first line of what is kept: whether there was a site before.
-const THERE: &[u8] = b"there\n";
-const ABSENT: &[u8] = b"absent\n";
+
+fn trial(layout: &Layout) -> Trial {
+    Trial::new(SITE.path(layout), layout.tried_site(), SITE.mode())
+}
 
 /// In this process: puts an Nginx site in its place, and keeps the one before until
 /// [`EndSite`] or [`RestoreSite`]: a kill in between can be put right.
 #[derive(Debug)]
 pub struct TrySite {
-    layout: Layout,
+    trial: Trial,
     content: Vec<u8>,
 }
 
 impl TrySite {
     /// Writes this content.
     pub fn new(layout: &Layout, content: Vec<u8>) -> Self {
-        Self { layout: layout.clone(), content }
-    }
-
-    fn write(&self) -> io::Result<()> {
-        let path = SITE.path(&self.layout);
-        let kept = match fs::read(&path) {
-            Ok(before) => [THERE, &before].concat(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => ABSENT.to_vec(),
-            Err(error) => return Err(error),
-        };
-        write_atomically_as(&self.layout.tried_site(), &kept, SITE.mode())?;
-        write_atomically_as(&path, &self.content, SITE.mode())
+        Self { trial: trial(layout), content }
     }
 }
 
@@ -50,11 +40,8 @@ impl Step for TrySite {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        let path = SITE.path(&self.layout);
-        Action::work(format!("write {path}, and keep the one before"), move || {
-            self.write()
-                .map_err(|cause| Error::step(format!("{path} cannot be written")).caused_by(cause))
-        })
+        let what = format!("write {}, and keep the one before", self.trial.path);
+        Action::work(what, || self.trial.begin(&self.content))
     }
 
     fn assume(&self) {}
@@ -75,17 +62,15 @@ impl EndSite {
     }
 
     fn end(&self) -> io::Result<()> {
-        let pushed = SITE.pushed(&self.layout);
-        let now = fs::read(SITE.path(&self.layout))?;
-        if let Some(before) = fs::read(self.layout.tried_site())?.strip_prefix(THERE)
-            && before != now
-        {
+        let trial = trial(&self.layout);
+        let now = fs::read(&trial.path)?;
+        if let Some(before) = trial.before()?.filter(|before| *before != now) {
             let name = format!("{}.{}", SITE.name(), self.now_ms);
             let kept = self.layout.pushed().join("before").join(name);
-            write_atomically_as(&kept, before, SITE.mode())?;
+            write_atomically_as(&kept, &before, SITE.mode())?;
         }
-        write_atomically_as(&pushed, &now, SITE.mode())?;
-        remove_if_there(&self.layout.tried_site())
+        write_atomically_as(&SITE.pushed(&self.layout), &now, SITE.mode())?;
+        trial.end()
     }
 }
 
@@ -111,33 +96,13 @@ impl Step for EndSite {
 /// nothing where none is being tried.
 #[derive(Debug)]
 pub struct RestoreSite {
-    path: Utf8PathBuf,
-    kept: Utf8PathBuf,
+    trial: Trial,
 }
 
 impl RestoreSite {
     /// Restores the site of this environment.
     pub fn new(layout: &Layout) -> Self {
-        Self { path: SITE.path(layout), kept: layout.tried_site() }
-    }
-
-    fn restore(&self) -> Result<()> {
-        let cannot = |cause: io::Error| {
-            Error::step(format!("{} cannot be restored", self.path)).caused_by(cause)
-        };
-        let kept = match fs::read(&self.kept) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            kept => kept.map_err(cannot)?,
-        };
-        if let Some(before) = kept.strip_prefix(THERE) {
-            write_atomically_as(&self.path, before, SITE.mode()).map_err(cannot)?;
-        } else if kept == ABSENT {
-            remove_if_there(&self.path).map_err(cannot)?;
-        } else {
-            return Err(Error::step(format!("{} is not what a push writes", self.kept))
-                .hint("look at both files, put the site right by hand, then remove this one"));
-        }
-        remove_if_there(&self.kept).map_err(cannot)
+        Self { trial: trial(layout) }
     }
 }
 
@@ -149,7 +114,7 @@ impl Step for RestoreSite {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        Action::work(format!("write {} as it was", self.path), || self.restore())
+        Action::work(format!("write {} as it was", self.trial.path), || self.trial.restore())
     }
 
     fn assume(&self) {}
@@ -157,6 +122,8 @@ impl Step for RestoreSite {
 
 #[cfg(test)]
 mod tests {
+    use camino::Utf8PathBuf;
+
     use super::*;
     use crate::{settings::Policy, steps::testing::check};
 
@@ -186,8 +153,8 @@ mod tests {
         let layout = layout().below(&root);
         let site = layout.nginx_site();
         let now = || fs::read(&site).ok();
-        let restore = || RestoreSite::new(&layout).restore().unwrap();
-        let tried = |content: &[u8]| TrySite::new(&layout, content.to_vec()).write().unwrap();
+        let restore = || trial(&layout).restore().unwrap();
+        let tried = |content: &[u8]| trial(&layout).begin(content).unwrap();
 
         restore();
         tried(b"new");
@@ -208,7 +175,7 @@ mod tests {
         let kept = layout.pushed().join("before/site.conf.2");
         assert_eq!(fs::read(kept).unwrap(), first);
         fs::write(layout.tried_site(), "what?").unwrap();
-        assert!(RestoreSite::new(&layout).restore().is_err());
+        assert!(trial(&layout).restore().is_err());
         assert_eq!(now().as_deref(), Some(b"second".as_slice()));
         fs::remove_dir_all(root).unwrap();
     }

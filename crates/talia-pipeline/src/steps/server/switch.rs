@@ -6,24 +6,72 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::{Error, Result},
+    parse::nginx::proxied_port,
     protocol::Slot,
+    server::Layout,
+    settings::{Listen, Policy},
     step::{Action, Step, Summary},
 };
 
-/// In this process: the slot that the live link names; `None` where there is no link.
+/// In this process: the slot that the live link names, or whose port is named in the file
+/// that Nginx includes; `None` where neither is there.
 #[derive(Debug)]
 pub struct LiveSlot {
-    link: Utf8PathBuf,
+    named: Named,
+}
+
+/// What names the live slot.
+#[derive(Debug)]
+enum Named {
+    Link(Utf8PathBuf),
+    /// A file, and the slots' ports.
+    File(Utf8PathBuf, [u16; 2]),
 }
 
 impl LiveSlot {
+    /// Reads what the policy has Nginx read.
+    pub fn new(layout: &Layout, policy: &Policy) -> Self {
+        match policy.listen {
+            Listen::Socket => Self::linked(layout.live_socket()),
+            Listen::Port => Self { named: Named::File(layout.live_port(), policy.ports) },
+        }
+    }
+
     /// Reads this link.
-    pub fn new(link: impl Into<Utf8PathBuf>) -> Self {
-        Self { link: link.into() }
+    pub fn linked(link: impl Into<Utf8PathBuf>) -> Self {
+        Self { named: Named::Link(link.into()) }
+    }
+
+    fn read(&self) -> Result<Option<Slot>> {
+        match &self.named {
+            Named::Link(link) => linked(link),
+            Named::File(path, ports) => named(path, *ports),
+        }
     }
 }
 
-fn read(link: &Utf8Path) -> Result<Option<Slot>> {
+fn named(path: &Utf8Path, ports: [u16; 2]) -> Result<Option<Slot>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => {
+            return Err(Error::step(format!("{path} cannot be read")).caused_by(cause));
+        }
+    };
+    let port = proxied_port(&text);
+    let slot = ports.iter().zip(Slot::BOTH).find(|(own, _)| Some(**own) == port);
+    slot.map(|(_, slot)| Some(slot)).ok_or_else(|| {
+        let [blue, green] = ports;
+        Error::step(format!("{path} names no slot's port, which are {blue} and {green}")).hint(
+            format!(
+                "is `first_port` what it was? The file says `proxy_pass http://127.0.0.1:{blue};` \
+                 or the other one, and nothing else"
+            ),
+        )
+    })
+}
+
+fn linked(link: &Utf8Path) -> Result<Option<Slot>> {
     let target = match link.read_link_utf8() {
         Ok(target) => target,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -48,7 +96,11 @@ impl Step for LiveSlot {
     }
 
     fn action(&self) -> Action<'_, Option<Slot>> {
-        Action::read(format!("read the link {}", self.link), || read(&self.link))
+        let what = match &self.named {
+            Named::Link(link) => format!("read the link {link}"),
+            Named::File(path, _) => format!("read {path}"),
+        };
+        Action::read(what, || self.read())
     }
 
     fn assume(&self) -> Option<Slot> {
@@ -118,7 +170,14 @@ mod tests {
 
     #[test]
     fn live_slot_minimal() {
-        check("live_slot__minimal", &LiveSlot::new(LINK));
+        check("live_slot__minimal", &LiveSlot::linked(LINK));
+    }
+
+    #[test]
+    fn live_slot_on_port() {
+        let policy = Policy { listen: Listen::Port, ..Policy::default() };
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy);
+        check("live_slot__on_port", &LiveSlot::new(&layout, &policy));
     }
 
     #[test]
@@ -127,20 +186,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_names_a_slots_port_or_is_wrong() {
+        let file = std::env::temp_dir().join(format!("talia-named-{}", std::process::id()));
+        let file = Utf8PathBuf::from_path_buf(file).unwrap();
+        assert_eq!(named(&file, [8001, 8002]).unwrap(), None);
+        for (port, slot) in [(8001, Some(Slot::Blue)), (8002, Some(Slot::Green)), (8003, None)] {
+            fs::write(&file, format!("# A\nproxy_pass http://127.0.0.1:{port};\n")).unwrap();
+            assert_eq!(named(&file, [8001, 8002]).ok().flatten(), slot, "{port}");
+        }
+        let error = named(&file, [8001, 8002]).unwrap_err();
+        assert!(error.to_string().contains("8001 and 8002"), "{error}");
+        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
     fn a_switch_is_read_back_and_a_leftover_is_no_hindrance() {
         let folder = std::env::temp_dir().join(format!("talia switch {}", std::process::id()));
         let folder = Utf8PathBuf::from_path_buf(folder).unwrap();
         fs::create_dir_all(&folder).unwrap();
         let link = folder.join("api.sock");
-        assert_eq!(read(&link).unwrap(), None);
+        assert_eq!(linked(&link).unwrap(), None);
         fs::write(folder.join(".api.sock.new"), "left by a kill").unwrap();
         for slot in [Slot::Blue, Slot::Green, Slot::Green] {
             SwitchSlot::new(&link, slot).switch().unwrap();
-            assert_eq!(read(&link).unwrap(), Some(slot));
+            assert_eq!(linked(&link).unwrap(), Some(slot));
         }
         fs::remove_file(&link).unwrap();
         symlink("/tmp/elsewhere.sock", &link).unwrap();
-        assert!(read(&link).is_err());
+        assert!(linked(&link).is_err());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

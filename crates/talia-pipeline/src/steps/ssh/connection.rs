@@ -160,6 +160,28 @@ impl Connection {
 
     /// `ssh` as far as the host, which the request follows.
     pub(super) fn line(&self) -> CommandLine {
+        self.without_host().leaves(Leaves::UntilFlowEnds).operand(&self.host)
+    }
+
+    /// The same up to the host, as rsync's `--rsh` takes it: it adds the host and the
+    /// request itself. Its words are split at blanks, and quoted by doubled quotes.
+    ///
+    /// Source: rsync(1), *--rsh*.
+    pub(crate) fn rsh(&self) -> String {
+        let line = self.without_host();
+        let words = std::iter::once(line.program())
+            .chain(line.arguments().iter().map(String::as_str))
+            .map(rsh_word);
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A path or module there, as rsync names it after the host's own name.
+    pub(crate) fn remote_place(&self, place: &str) -> String {
+        let host = &self.host;
+        if host.contains(':') { format!("[{host}]:{place}") } else { format!("{host}:{place}") }
+    }
+
+    fn without_host(&self) -> CommandLine {
         let mut line = self.base();
         let mut set = |name: &str, value: &str| {
             let taken = std::mem::replace(&mut line, CommandLine::new(""));
@@ -199,7 +221,7 @@ impl Connection {
         set("PermitLocalCommand", "no");
         set("RequestTTY", "no");
         set("LogLevel", "ERROR");
-        line.leaves(Leaves::UntilFlowEnds).operand(&self.host)
+        line
     }
 }
 
@@ -212,6 +234,14 @@ impl std::fmt::Display for Connection {
 
 fn option(line: CommandLine, name: &str, value: &str) -> CommandLine {
     line.arg("-o").arg(format!("{name}={value}"))
+}
+
+/// A word for rsync's `--rsh`, which knows quotes and no backslashes.
+fn rsh_word(word: &str) -> String {
+    if !word.is_empty() && !word.contains([' ', '\'', '"']) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "''"))
 }
 
 /// A path as ssh's configuration reads it: blanks end a word outside quotes, and a

@@ -9,13 +9,13 @@ use crate::{
 use super::connection::{Connection, Key};
 
 /// The exit of ssh's own failures. A program on the server must not use it.
-pub(super) const OWN_FAILURE: i32 = 255;
+pub(crate) const OWN_FAILURE: i32 = 255;
 
 /// The error for an answer with exit 255.
 ///
 /// ssh says nothing at all at this log level when an open connection breaks; so
 /// what has no known reason counts as broken, and nobody knows what the request did.
-pub(super) fn failure(server: &Connection, answer: &Answer) -> Error {
+pub(crate) fn failure(server: &Connection, answer: &Answer) -> Error {
     let said = answer.stderr();
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let (file, name) = (server.known_hosts(), server.known_name());

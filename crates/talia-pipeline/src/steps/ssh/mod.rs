@@ -10,4 +10,5 @@ mod request;
 
 pub use close::SshClose;
 pub use connection::{Connection, Key};
+pub(crate) use failure::{OWN_FAILURE, failure};
 pub use request::SshRequest;

@@ -23,7 +23,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("secret", &["error"]),
     ("parse", &["error", "diagnostic", "secret"]),
     ("coverage", &["error", "parse"]),
-    ("landing", &["error", "parse"]),
+    ("landing", &["diagnostic", "error", "parse"]),
     ("protocol", &["digest", "landing", "error", "hole"]),
     // A command is a value.
     ("command_line", &["quote", "hole", "secret"]),
@@ -143,6 +143,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("serde", &[""]),
     ("aho_corasick", &["secret/automaton.rs"]),
     ("blake3", &["landing/entry.rs"]),
+    ("filetime", &["steps/landing/stamp.rs"]),
     ("globwalk", &["project/find.rs"]),
     ("quick_xml", &["parse/cobertura/", "parse/junit/"]),
     (
@@ -157,6 +158,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "server/landing/",
             "server/lock.rs",
             "state.rs",
+            "steps/landing/hash.rs",
             "world.rs",
         ],
     ),
@@ -191,6 +193,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("similar", &["parse/line_diff.rs"]),
     ("strsim", &["settings/suggest.rs"]),
     ("toml", &["settings/", "parse/pyproject.rs"]),
+    ("walkdir", &["steps/landing/walk.rs"]),
     ("xshell", &["xshell_compat.rs"]),
 ];
 

@@ -1,16 +1,19 @@
 //! One environment on a droplet, asked over ssh as clients ask it.
 
-use std::{process::Command, sync::Arc};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use talia_pipeline::{
     Event,
     protocol::{ReleaseId, Released, Request, RevisionId, ServerState, Slot},
-    templates::Role,
+    templates::{LivePort, Role},
 };
 use talia_sandbox::{Droplet, Sandbox};
 
 use super::{Asking, Behaviour, Images, Said, Version};
 use crate::load::{Load, Mix, Target};
+
+/// Long enough for a start under load.
+const SOON: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 pub(crate) struct Site {
@@ -89,6 +92,24 @@ impl Site {
             by: "test".parse().unwrap(),
             accept_drift: false,
         }
+    }
+
+    /// Starts a release whose agent stops itself there, and waits until it has.
+    #[track_caller]
+    pub(crate) fn stopped(&self, fault: &str, version: &Version) -> Asking {
+        self.faults(fault);
+        let asking = self.begin_release(version);
+        super::until("the agent has stopped itself", SOON, || {
+            let find = ["pgrep", "--runstates", "T", "--exact", "talia-agent"];
+            self.droplet.exec(find).unwrap().exit == 0
+        });
+        self.no_faults();
+        asking
+    }
+
+    /// Lets an agent go on that has stopped itself.
+    pub(crate) fn go_on(&self) {
+        self.droplet.kill("talia-agent", "CONT").unwrap();
     }
 
     /// Starts to release what comes after the live one.
@@ -172,9 +193,7 @@ impl Site {
     /// Load on what is live, once it answers.
     pub(crate) fn load(&self, mix: Mix) -> Load {
         let load = Load::start(&self.target(), mix);
-        super::until("clients are answered", std::time::Duration::from_secs(10), || {
-            load.so_far().0 > 20
-        });
+        super::until("clients are answered", Duration::from_secs(10), || load.so_far().0 > 20);
         load
     }
 
@@ -255,9 +274,35 @@ impl Site {
         assert_eq!((only.slot.as_str(), only.state.as_str()), (slot, "running"), "{told}");
         assert_eq!(only.revision, version.revision.as_str());
         assert_eq!(self.strays(), [""; 0]);
+        assert_eq!(self.named_slot(), slot);
+    }
+
+    /// The slot that Nginx is led to, as the disk says.
+    fn named_slot(&self) -> String {
+        if let Ok(file) = self.droplet.read(&self.port_file()) {
+            let before = format!("/var/lib/talia/{}/port.before", self.environment);
+            assert!(self.droplet.read(&before).is_err(), "{before} is left");
+            let text = String::from_utf8(file).unwrap();
+            let says = |port: u16| text.contains(&format!("proxy_pass http://127.0.0.1:{port}"));
+            return match (says(8001), says(8002)) {
+                (true, _) => "blue".to_owned(),
+                (_, true) => "green".to_owned(),
+                _ => text,
+            };
+        }
         let link = format!("/var/lib/talia/{}/sock/api.sock", self.environment);
         let link = self.droplet.said(["readlink", "--", &link]).unwrap();
-        assert_eq!(link, format!("{slot}/api.sock"));
+        link.trim_end_matches("/api.sock").to_owned()
+    }
+
+    /// The file that names the live slot's port.
+    pub(crate) fn port_file(&self) -> String {
+        LivePort::path(&self.environment)
+    }
+
+    /// Nginx's processes that take connections, which another configuration has others of.
+    pub(crate) fn nginx_workers(&self) -> String {
+        self.droplet.said(["pgrep", "--full", "--exact", "nginx: worker process"]).unwrap()
     }
 
     /// What the journal tells of the last run that changed something.

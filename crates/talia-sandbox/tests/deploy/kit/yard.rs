@@ -32,7 +32,7 @@ pub(crate) struct Yard {
 }
 
 impl Yard {
-    /// Brings the sandbox up: a droplet of two environments, and one of a small disk.
+    /// Brings the sandbox up: a droplet of three environments, and one of a small disk.
     pub(crate) fn up() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let folder = Utf8PathBuf::from_path_buf(env::temp_dir()).unwrap();
@@ -41,7 +41,8 @@ impl Yard {
         let place = Place::new(&State::new(&state), Place::DEFAULT).unwrap();
         let mut yard = Self { state, place, sandbox: None, images: None };
         let main = DropletWish::new("droplet");
-        let main = main.environment(yard.place.environment()).environment("staging");
+        let main = main.environment(yard.place.environment());
+        let main = main.environment("staging").environment("ports");
         let small = DropletWish::new("small").environment(yard.place.environment());
         let wish = Wish::new(&yard.place)
             .droplets([main, small.small_disk(SMALL_DISK)])
@@ -76,6 +77,11 @@ impl Yard {
     /// Another environment on the same host.
     pub(crate) fn staging(&self) -> Site {
         self.on("droplet", "staging")
+    }
+
+    /// One more, whose service listens on a port once it is told so.
+    pub(crate) fn ports(&self) -> Site {
+        self.on("droplet", "ports")
     }
 
     /// One whose disk can be full.

@@ -101,6 +101,14 @@ impl Told {
             assert!(seen.requests > 0, "no {kind:?} at all\n{self}");
         }
     }
+
+    /// How many clients of this kind have noticed something; fails where any other has.
+    #[track_caller]
+    pub(crate) fn lost_only(&self, kind: Kind) -> usize {
+        let lost = self.kinds.get(&kind).map_or(0, |seen| seen.failures);
+        assert!(self.failures() == lost && self.requests() > 0, "\n{self}");
+        lost
+    }
 }
 
 impl fmt::Display for Told {

@@ -1,0 +1,349 @@
+//! From a folder in git to a landing page that clients get.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    landing::{
+        Amount, Deletions, Facts, Filters, Guards, LandingStrategy, LocalIndex, Refused, RsyncPlan,
+        Tree, TreeChanges,
+    },
+    parse::itemize::{Item, ItemEvent, Notice, RsyncItemize},
+    protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
+    settings::{Environment, Landing},
+    steps::{
+        git::{RepositoryRoot, Uncommitted},
+        landing::{IndexTree, KeepIndex, Rsync, WriteChanges},
+    },
+};
+
+use super::{
+    Remote,
+    commit::{Chosen, Wish, refuse_older},
+};
+
+/// What is to be published, and where.
+#[derive(Debug, Clone)]
+pub struct LandingDeploy<'a> {
+    /// The folder that holds `infra/`.
+    pub root: Utf8PathBuf,
+    /// The folder that is published.
+    pub source: Utf8PathBuf,
+    /// What of it is not, and what is protected on the server.
+    pub filters: Filters,
+    /// Where it goes.
+    pub environment: &'a Environment,
+    /// The environment's server.
+    pub remote: &'a Remote,
+    /// Who asks.
+    pub by: Who,
+    /// Where the index of the source is kept, so that the next one reads no file again.
+    pub cache: Utf8PathBuf,
+    /// A file of this run's own, for what the server is told.
+    pub changes: Utf8PathBuf,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// Whether files that were edited on the server may be replaced.
+    pub accept_drift: bool,
+    /// What is refused.
+    pub guards: Guards,
+}
+
+/// What a deploy of the landing page begins from. Nothing is changed to find it out.
+#[derive(Debug, Clone, Serialize)]
+pub struct LandingProspect {
+    /// The commit that is meant.
+    pub chosen: Chosen,
+    /// What the guards refuse.
+    pub refused: Vec<Refused>,
+    /// The source, as it is here.
+    #[serde(skip)]
+    pub local: LocalIndex,
+    /// What stands on the server; `None` where it has no agent.
+    #[serde(skip)]
+    pub index: Option<LandingIndex>,
+    /// What is to be done; `None` where the server has no agent.
+    pub plan: Option<RsyncPlan>,
+    /// What rsync says that it would do, where the server has no agent.
+    #[serde(skip)]
+    pub dry_run: Option<RsyncItemize>,
+}
+
+impl LandingProspect {
+    /// Whether clients get all of it already.
+    pub fn is_live(&self) -> bool {
+        match (&self.index, &self.plan, &self.dry_run) {
+            (Some(index), Some(plan), _) => {
+                index.live.is_some() && index.unfinished.is_none() && plan.is_empty()
+            }
+            (.., Some(dry_run)) => dry_run.items().is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// How many files would go.
+fn deletions(plan: &RsyncPlan) -> Deletions {
+    let count = |amount: &Amount| amount.files + amount.links;
+    let totals = plan.totals();
+    let deleted = count(&totals.deleted) + count(&totals.replaced);
+    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed, &totals.renamed];
+    let of = deleted + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
+    Deletions { deleted, of }
+}
+
+/// The same as rsync tells it, which does not say how many there are.
+fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
+    let is_deletion = |item: &&Item| matches!(item.event, ItemEvent::Deleted { folder: false });
+    let deleted = dry_run.items().iter().filter(is_deletion).count() as u64;
+    let is_new = |item: &&Item| !matches!(item.event, ItemEvent::Deleted { .. });
+    let new = dry_run.items().iter().filter(is_new).count() as u64;
+    // At least what is as here.
+    let same = (local.counts.files + local.counts.links).saturating_sub(new);
+    Deletions { deleted, of: deleted + same }
+}
+
+/// Finds out what a deploy begins from: the commit, the source, what the server has. The
+/// first part of every deploy; it reads no file that is as it was.
+///
+/// # Errors
+/// When the commit may not go there, when the source cannot be read, or when the server
+/// does not answer.
+pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<LandingProspect> {
+    order.remote.open(cx)?;
+    let branch = order.environment.branch.as_deref();
+    let chosen = Wish::new(&order.root, &order.source).branch(branch).choose(cx)?;
+    let index = IndexTree::new(&order.source, order.filters.clone(), order.now_ms);
+    let local = cx.observe(index.cache(&order.cache))?;
+    let repository = cx.observe(RepositoryRoot::new(&order.root))?;
+    let uncommitted = match branch {
+        Some(_) => cx.observe(Uncommitted::new(&repository, local.source.as_str()))?,
+        None => Vec::new(),
+    };
+    let refused = |deletions| {
+        let (index, repository) = (&local, repository.as_path());
+        order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })
+    };
+    if !order.remote.has_agent() {
+        let dry_run = cx.observe(by_script(order, &local).dry_run())?;
+        let refused = refused(told_deletions(&dry_run, &local));
+        return Ok(LandingProspect {
+            refused,
+            chosen,
+            local,
+            index: None,
+            plan: None,
+            dry_run: Some(dry_run),
+        });
+    }
+    let index = order.remote.landing_index(cx, Some(local.tree.hash()))?;
+    let plan = plan(&index, &local)?;
+    let refused = refused(deletions(&plan));
+    Ok(LandingProspect {
+        refused,
+        chosen,
+        local,
+        index: Some(index),
+        plan: Some(plan),
+        dry_run: None,
+    })
+}
+
+fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
+    let there = index.tree.as_ref().unwrap_or(&local.tree);
+    let filters = local.filters.clone().with_protected(&index.protected);
+    let protected = filters.keeps(there, &local.tree);
+    RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
+}
+
+/// How a deploy of the landing page has ended.
+#[derive(Debug, Clone)]
+pub struct LandingDeployed {
+    /// What the agent answered; `None` where nothing was to be done, or nobody answers.
+    pub released: Option<LandingReleased>,
+}
+
+/// Makes the landing page what the source is: opens a transaction on the server, has rsync
+/// bring the files to where no client gets them, compares what it reports with the plan,
+/// and has the agent publish them. Nothing is done where all of it is live already.
+///
+/// # Errors
+/// Refused when the commit is older than what is live, or edited files would be lost;
+/// whatever a step gives. Until the agent has published it, clients get what they had.
+pub fn deploy_landing(
+    cx: &Context,
+    order: &LandingDeploy<'_>,
+    prospect: &LandingProspect,
+) -> Result<LandingDeployed> {
+    if !prospect.refused.is_empty() {
+        return Err(Error::all(prospect.refused.iter().cloned().map(Error::from).collect()));
+    }
+    let (Some(index), Some(plan)) = (&prospect.index, &prospect.plan) else {
+        return without_agent(cx, order, prospect);
+    };
+    let live = index.live.as_ref();
+    if let Some(revision) = live.and_then(|live| live.revision.as_ref()) {
+        let back = format!("rollback landing --env {}", order.remote.environment());
+        let is_kept = order.environment.branch.is_some();
+        let to = &prospect.chosen.revision;
+        refuse_older(cx, &order.root, revision, to, is_kept, &back)?;
+    }
+    if prospect.is_live() {
+        keep_index(cx, order, &prospect.local)?;
+        return Ok(LandingDeployed { released: None });
+    }
+    refuse_drift(order, index)?;
+    let changes = TreeChanges::between(there(index, &prospect.local), plan.result());
+    cx.run(WriteChanges::new(&order.changes, changes))?;
+    let begin = LandingRequest::Begin {
+        tree: plan.result().hash(),
+        revision: prospect.chosen.revision.clone(),
+        after: live.map(|live| live.release.clone()),
+        by: order.by.clone(),
+        accept_drift: order.accept_drift,
+    };
+    let begun = order.remote.landing_begin(cx, begin, &order.changes, index.strategy)?;
+    let transaction = &begun.transaction;
+    if let Err(error) = bring(cx, order, &prospect.local, index, plan) {
+        let aborted = cx.sheltered(|cx| order.remote.landing_abort(cx, transaction));
+        if let Err(second) = aborted {
+            cx.note(format!("the server forgets what was begun by itself: {second}"));
+        }
+        return Err(error);
+    }
+    let (revision, by) = (prospect.chosen.revision.clone(), order.by.clone());
+    let hoped = LandingReleased::planned(plan.result().hash(), revision, by);
+    let released = order.remote.landing_commit(cx, transaction, hoped)?;
+    keep_index(cx, order, &prospect.local)?;
+    Ok(LandingDeployed { released: Some(released) })
+}
+
+fn there<'a>(index: &'a LandingIndex, local: &'a LocalIndex) -> &'a Tree {
+    index.tree.as_ref().unwrap_or(&local.tree)
+}
+
+/// Has rsync bring the files, and compares what it reports with the plan.
+fn bring(
+    cx: &Context,
+    order: &LandingDeploy<'_>,
+    local: &LocalIndex,
+    index: &LandingIndex,
+    plan: &RsyncPlan,
+) -> Result<()> {
+    let all = || local.filters.clone().with_protected(&index.protected).rsync_arguments();
+    let filters = plan.narrow_arguments().unwrap_or_else(all);
+    let rsync = Rsync::new(order.remote.connection(), &local.source).filters(filters).planned(plan);
+    let report = cx.run(match index.strategy {
+        LandingStrategy::InPlace => rsync.in_place(),
+        LandingStrategy::Release => rsync,
+    })?;
+    for notice in report.notices() {
+        if let Notice::Other(text) = notice {
+            cx.note(format!("rsync says: {text}"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to replace what was edited on the server, unless that is wanted.
+fn refuse_drift(order: &LandingDeploy<'_>, index: &LandingIndex) -> Result<()> {
+    if order.accept_drift || index.drift.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = index.drift.iter().take(10).map(|drift| drift.told()).collect();
+    let more = match index.drift.len() - told.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Err(Error::refused(format!("{}{more}", told.join(", "))).hint(
+        "bring those edits into git first, or replace them: `--accept-drift`; the release with \
+         them is kept on the server",
+    ))
+}
+
+/// The next index reads no file again.
+fn keep_index(cx: &Context, order: &LandingDeploy<'_>, local: &LocalIndex) -> Result<()> {
+    if local.cache.is_some() {
+        cx.run(KeepIndex::new(&order.cache, local))?;
+    }
+    Ok(())
+}
+
+fn by_script(order: &LandingDeploy<'_>, local: &LocalIndex) -> Rsync {
+    Rsync::new(order.remote.connection(), &local.source)
+        .filters(local.filters.rsync_arguments())
+        .by_script()
+}
+
+/// rsync into what clients get, by `infra/deploy.sh`.
+fn without_agent(
+    cx: &Context,
+    order: &LandingDeploy<'_>,
+    prospect: &LandingProspect,
+) -> Result<LandingDeployed> {
+    cx.note(
+        "this server has no agent: clients may see files of two versions for a moment, nobody \
+         looks at what is served, and there is no rollback",
+    );
+    if !prospect.is_live() {
+        cx.run(by_script(order, &prospect.local))?;
+    }
+    keep_index(cx, order, &prospect.local)?;
+    Ok(LandingDeployed { released: None })
+}
+
+/// Where to go back to, and on which server.
+#[derive(Debug, Clone)]
+pub struct LandingRollback<'a> {
+    /// The environment's server.
+    pub remote: &'a Remote,
+    /// Who asks.
+    pub by: Who,
+    /// The release; without it, the one before the live one.
+    pub to: Option<ReleaseId>,
+}
+
+/// What is live before a rollback of the landing page. Its first part.
+///
+/// # Errors
+/// Refused where the server has no agent, or where no release is live.
+pub fn look_back_at_landing(cx: &Context, order: &LandingRollback<'_>) -> Result<LandingTaken> {
+    if !order.remote.has_agent() {
+        return Err(Error::refused("a server without an agent keeps no releases to go back to")
+            .hint("revert the commit, and deploy that"));
+    }
+    order.remote.open(cx)?;
+    let kept = order.remote.landing_releases(cx)?;
+    let live = kept.into_iter().find(|release| release.is_live);
+    live.map(|release| release.taken)
+        .ok_or_else(|| Error::refused("no release is live there, so there is none to go back from"))
+}
+
+/// Has the agent publish an earlier release of the landing page again.
+///
+/// # Errors
+/// What the agent says.
+pub fn rollback_landing(
+    cx: &Context,
+    order: &LandingRollback<'_>,
+    live: &LandingTaken,
+) -> Result<LandingReleased> {
+    let mut hoped = live.clone();
+    hoped.release = ReleaseId::planned();
+    hoped.by = order.by.clone();
+    let (to, from) = (order.to.clone(), live.release.clone());
+    order.remote.landing_rollback(cx, to, from, order.by.clone(), LandingReleased::new(hoped))
+}
+
+/// The folder that settings name, below the one that holds `infra/`.
+///
+/// # Errors
+/// A usage error when they name none.
+pub fn landing_source(root: &Utf8Path, settings: &Landing) -> Result<Utf8PathBuf> {
+    settings.source.as_ref().map(|source| root.join(source)).ok_or_else(|| {
+        Error::usage("the settings name no landing page")
+            .hint("set `source` in [landing]: the folder that is published")
+    })
+}

@@ -1,0 +1,335 @@
+//! What is published and what stays, in rsync's filter syntax.
+
+mod class;
+mod pattern;
+mod rule;
+mod wild;
+
+pub use pattern::Pattern;
+pub use rule::Rule;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+
+use crate::{
+    diagnostic::Diagnostic,
+    error::{Error, Result},
+};
+
+use super::{Tree, TreePath};
+
+use {pattern::Place, rule::Side};
+
+/// Which files are published and which may be deleted: rules of rsync's, of which the
+/// first that means a place decides.
+///
+/// Their order: a file named [`Filters::FILE`] is never published; what is the server's
+/// own stays ([`Filters::with_protected`]); then the rules that were added, in their
+/// order; then, unless one of those says otherwise (`R /.well-known/***`), `/.well-known`
+/// on the server stays as it is.
+///
+/// ```
+/// use talia_pipeline::landing::Filters;
+///
+/// let filters = Filters::new(["/drafts/".parse()?]);
+/// assert!(filters.hides(&"drafts/a.html".parse()?, false));
+/// assert!(filters.protects(&".well-known".parse()?, true));
+/// assert_eq!(filters.rsync_arguments()[1], "--filter=- /drafts/");
+/// # Ok::<(), talia_pipeline::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filters {
+    /// What is the server's own, whatever other rules say.
+    protected: Vec<Rule>,
+    /// One for [`Filters::FILE`], the rules that were added, those for [`Filters::STAYS`].
+    rules: Vec<Rule>,
+}
+
+impl Filters {
+    /// The file of rules at the top of a source.
+    pub const FILE: &str = ".rsyncignore";
+    /// What stays on a server unless a rule says otherwise.
+    const STAYS: &str = ".well-known";
+    /// How many rules say that.
+    const STAY_RULES: usize = 2;
+
+    /// These rules.
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let first = Rule::one_sided(Side::Sender, Self::FILE);
+        let rules = first.into_iter().chain(rules).chain(stays(Self::STAYS)).collect();
+        Self { protected: Vec::new(), rules }
+    }
+
+    /// Adds what is the server's own, such as a policy's `protected`: it stays there with
+    /// all that is in it, whatever other rules say.
+    #[must_use]
+    pub fn with_protected<'a>(mut self, paths: impl IntoIterator<Item = &'a TreePath>) -> Self {
+        self.protected.extend(paths.into_iter().flat_map(|path| stays(path.as_str())));
+        self
+    }
+
+    /// Adds the rules of a file, which is named so in errors: one a line; blank lines
+    /// and those that begin with `#` or `;` say nothing.
+    ///
+    /// # Errors
+    /// A usage error with every line that is no rule, its number and what to write.
+    pub fn with_file(mut self, name: &Utf8Path, text: &str) -> Result<Self> {
+        let mut wrong = Vec::new();
+        let lines = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n');
+        for (number, line) in (1..).zip(lines) {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            if line.trim().is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            match line.parse() {
+                Ok(rule) => self.rules.insert(self.rules.len() - Self::STAY_RULES, rule),
+                Err(error) => {
+                    let hint = error.hint_text().map(|hint| format!(": {hint}"));
+                    let text = format!("{error}{}", hint.unwrap_or_default());
+                    wrong.push(Diagnostic::error(text).file(name).line(number));
+                }
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(self);
+        }
+        let lines = if wrong.len() == 1 { "a line that is" } else { "lines that are" };
+        Err(Error::usage(format!("{name} has {lines} no rule"))
+            .hint("see FILTER RULES in rsync's manual: one pattern a line is excluded")
+            .diagnostics(wrong))
+    }
+
+    /// Whether something of the source is not published. What is in a hidden folder is
+    /// hidden, whatever other rules say.
+    pub fn hides(&self, path: &TreePath, is_folder: bool) -> bool {
+        let bytes = path.as_str().as_bytes();
+        let slashes = (0..bytes.len()).filter(|at| bytes[*at] == b'/');
+        slashes.map(|at| &bytes[..at]).any(|folder| self.hides_itself(folder, true))
+            || self.hides_itself(bytes, is_folder)
+    }
+
+    /// Whether something is not published whose folder is; its name need not be UTF-8.
+    pub(crate) fn hides_itself(&self, path: &[u8], is_folder: bool) -> bool {
+        self.excludes(Side::Sender, path, is_folder, false)
+    }
+
+    /// Whether something of the server stays there although it is not published.
+    ///
+    /// What is in a protected folder stays with it, unless that folder is published too:
+    /// see [`Filters::keeps`].
+    pub fn protects(&self, path: &TreePath, is_folder: bool) -> bool {
+        self.excludes(Side::Receiver, path.as_str().as_bytes(), is_folder, false)
+    }
+
+    fn excludes(&self, side: Side, path: &[u8], is_folder: bool, in_deleted: bool) -> bool {
+        let place = Place::new(path, is_folder);
+        for rule in self.protected.iter().chain(&self.rules) {
+            if let Some(excludes) = rule.excludes(side, &place, in_deleted) {
+                return excludes;
+            }
+        }
+        false
+    }
+
+    /// What rsync leaves of a server's tree although it is not published: what is
+    /// protected, all of it where it is a folder, and the folders that it is in.
+    ///
+    /// Everything else that is not published is deleted. A place that is in the answer
+    /// and in `published` cannot be replaced, because something in it stays: rsync would
+    /// fail there.
+    pub fn keeps(&self, server: &Tree, published: &Tree) -> BTreeSet<TreePath> {
+        /// What becomes of a folder.
+        #[derive(Clone, Copy, PartialEq)]
+        enum Fate {
+            /// It is looked through for what is to be deleted.
+            Shared,
+            Deleted,
+            Kept,
+        }
+        let (mut kept, mut folders) = (BTreeSet::new(), BTreeMap::<&TreePath, Fate>::new());
+        // Folders come before what is in them.
+        for (path, entry) in server.iter() {
+            let above = path.parent();
+            let above = above.and_then(|above| folders.get(&above).copied());
+            let above = above.unwrap_or(Fate::Shared);
+            let other = published.get(path);
+            let stays = |in_deleted| {
+                self.excludes(
+                    Side::Receiver,
+                    path.as_str().as_bytes(),
+                    entry.is_folder(),
+                    in_deleted,
+                )
+            };
+            let fate = match (above, other) {
+                (Fate::Kept, _) => Fate::Kept,
+                (Fate::Shared, Some(other)) if other.is_folder() && entry.is_folder() => {
+                    Fate::Shared
+                }
+                (Fate::Shared, Some(_)) => Fate::Deleted,
+                (Fate::Shared, None) if stays(false) => Fate::Kept,
+                (Fate::Deleted, _) if stays(true) => Fate::Kept,
+                _ => Fate::Deleted,
+            };
+            if fate == Fate::Kept {
+                // It keeps the folders that it is in, but for those that are shared.
+                let mut folder = path.parent();
+                while let Some(above) = folder
+                    && folders.get(&above) == Some(&Fate::Deleted)
+                    && kept.insert(above.clone())
+                {
+                    folder = above.parent();
+                }
+                kept.insert(path.clone());
+            }
+            if entry.is_folder() {
+                folders.insert(path, fate);
+            }
+        }
+        kept
+    }
+
+    /// The arguments that give rsync these very rules, so that it reads no file of them:
+    /// `--filter=- /drafts/` and so on.
+    pub fn rsync_arguments(&self) -> Vec<String> {
+        let all = self.protected.iter().chain(&self.rules);
+        all.map(|rule| format!("--filter={rule}")).collect()
+    }
+}
+
+/// The rules that keep a place of the server: a file or link there, a folder and all
+/// that is in it.
+fn stays(path: &str) -> impl Iterator<Item = Rule> {
+    let escaped = path.replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
+    let escaped = escaped.replace('[', r"\[");
+    // Without a star, a backslash would be itself.
+    let itself = if path.contains(['*', '?', '[']) { &escaped } else { path };
+    let patterns = [format!("/{itself}"), format!("/{escaped}/***")];
+    patterns.into_iter().filter_map(|pattern| Rule::one_sided(Side::Receiver, &pattern))
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landing::{ContentHash, Entry};
+
+    fn path(text: &str) -> TreePath {
+        text.parse().unwrap()
+    }
+
+    fn filters(text: &str) -> Filters {
+        Filters::default().with_file("x".into(), text).unwrap()
+    }
+
+    fn tree(paths: &[&str]) -> Tree {
+        let entry = |text: &&str| match text.strip_suffix('/') {
+            Some(folder) => (path(folder), Entry::folder()),
+            None => (path(text), Entry::file(0, ContentHash::of(b""))),
+        };
+        paths.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn the_first_rule_that_means_a_place_decides() {
+        let filters = filters("+ /a/keep.html\n# all else\n\n- *.html\r\n; no\n  \n/b/\n");
+        assert!(!filters.hides(&path("a/keep.html"), false));
+        assert!(filters.hides(&path("keep.html"), false));
+        assert!(filters.hides(&path("b/c/x.css"), false));
+        assert!(!filters.hides(&path("b"), false), "a file");
+        assert!(!filters.hides(&path("#"), false));
+        assert!(filters.hides(&path("sub/.rsyncignore"), false), "built in");
+        assert!(Filters::new(["+ *".parse().unwrap()]).hides(&path(".rsyncignore"), false));
+    }
+
+    #[test]
+    fn well_known_stays_unless_a_rule_says_otherwise() {
+        let built_in = Filters::default();
+        assert!(built_in.protects(&path(".well-known"), true));
+        assert!(built_in.protects(&path(".well-known/acme/x"), false));
+        assert!(!built_in.protects(&path("a/.well-known"), true));
+        assert!(!built_in.hides(&path(".well-known"), true));
+        assert!(!filters("R /.well-known/***").protects(&path(".well-known"), true));
+    }
+
+    #[test]
+    fn what_is_the_servers_own_stays_whatever_rules_say() {
+        let own = [path("a*[b]"), path(r"c\d"), path("e ")];
+        let filters = filters("R **\n").with_protected(&own);
+        for (own, inside) in [("a*[b]", "a*[b]/x"), (r"c\d", r"c\d/x/y"), ("e ", "e /x")] {
+            for kept in [(own, true), (own, false), (inside, false)] {
+                assert!(filters.protects(&path(kept.0), kept.1), "{kept:?}");
+            }
+        }
+        for other in ["ab", "a*b", "cd", "e", ".well-known"] {
+            assert!(!filters.protects(&path(other), true), "{other}");
+        }
+    }
+
+    #[test]
+    fn rsync_gets_every_rule_in_order() {
+        let filters = Filters::new(["/x y/".parse().unwrap()])
+            .with_file(".rsyncignore".into(), "+ a\nP,p b\n")
+            .unwrap();
+        assert_eq!(
+            filters.rsync_arguments(),
+            [
+                "--filter=H .rsyncignore",
+                "--filter=- /x y/",
+                "--filter=+ a",
+                "--filter=Pp b",
+                "--filter=P /.well-known",
+                "--filter=P /.well-known/***",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_wrong_line_is_told_with_its_number() {
+        let error =
+            Filters::default().with_file(".rsyncignore".into(), "a\n. b\n\n!c\n[d\n").unwrap_err();
+        let mut said = format!("{error}\n");
+        for found in error.findings() {
+            said.push_str(&format!("{found}\n"));
+        }
+        insta::assert_snapshot!(said, @r"
+        .rsyncignore has lines that are no rule
+        .rsyncignore:2: the rule `. b` would read another file: write the rules out, or `- . b` for a file of this name
+        .rsyncignore:4: the rule `!c` does not take anything back: put `+ c` before what excludes it, or write `- !c` for a name like this
+        .rsyncignore:5: the pattern `[d` has a `[` without its `]`; write `\[` where a name has one
+        ");
+    }
+
+    #[test]
+    fn what_is_kept_keeps_its_folders() {
+        let filters = filters("P keep\nPp maybe\n");
+        let server = tree(&[
+            "old/",
+            "old/a",
+            "old/b/",
+            "old/b/keep",
+            "old/b/maybe",
+            "old/c/",
+            "old/c/x",
+            "gone/",
+            "gone/maybe",
+            "maybe",
+            "here/",
+            "here/keep/",
+            "here/keep/y",
+            "here/z",
+            "swap/",
+            "swap/keep",
+        ]);
+        let published = tree(&["here/", "here/keep/", "swap"]);
+        let kept = filters.keeps(&server, &published);
+        let kept: Vec<&str> = kept.iter().map(TreePath::as_str).collect();
+        assert_eq!(kept, ["maybe", "old", "old/b", "old/b/keep", "swap", "swap/keep"]);
+    }
+}

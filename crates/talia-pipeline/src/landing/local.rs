@@ -1,0 +1,134 @@
+//! What a source holds, and what of it cannot be published.
+
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+use super::{Filters, Tree};
+
+/// The source as it is on this machine, without what its filters hide.
+///
+/// Made by [`steps::landing::IndexTree`](crate::steps::landing::IndexTree).
+#[derive(Debug, Clone, Default)]
+pub struct LocalIndex {
+    /// The source's own path: no link is in it.
+    pub source: Utf8PathBuf,
+    /// What would be published.
+    pub tree: Tree,
+    /// The rules that hold for it, those of its own [`Filters::FILE`] included.
+    pub filters: Filters,
+    /// What cannot be published. The tree is not whole while there is anything.
+    pub problems: Problems,
+    /// How much there was to do.
+    pub counts: IndexCounts,
+    /// What [`KeepIndex`](crate::steps::landing::KeepIndex) writes, so that the next index
+    /// reads no file again; `None` when the file has it already.
+    pub cache: Option<Vec<u8>>,
+}
+
+/// How much an index had to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct IndexCounts {
+    /// Regular files that would be published.
+    pub files: u64,
+    /// Folders.
+    pub folders: u64,
+    /// Symbolic links.
+    pub links: u64,
+    /// Places that a filter hides; what is in a hidden folder is not counted.
+    pub hidden: u64,
+    /// Files that were read, because nothing proved that they are as before.
+    pub read_files: u64,
+    /// How many bytes those have.
+    pub read_bytes: u64,
+}
+
+/// What of a source cannot be published, by the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Problems {
+    /// Sockets, named pipes and devices.
+    pub special: Places,
+    /// Names, and targets of links, that are not UTF-8.
+    pub not_utf8: Places,
+    /// Files and folders that cannot be read.
+    pub unreadable: Places,
+    /// Files that changed while they were read.
+    pub changed: Places,
+    /// Places in too many folders, or with too long a path.
+    pub too_deep: Places,
+}
+
+/// Places to be told to people: the first few of them in order, escaped, and how many
+/// there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Places {
+    listed: Vec<String>,
+    count: usize,
+}
+
+impl Places {
+    /// How many are named.
+    const LISTED: usize = 10;
+
+    /// Adds one, escaped already.
+    pub fn add(&mut self, place: impl fmt::Display) {
+        self.count += 1;
+        let place = place.to_string();
+        let at = self.listed.partition_point(|other| *other <= place);
+        if at < Self::LISTED {
+            self.listed.insert(at, place);
+            self.listed.truncate(Self::LISTED);
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The first of them.
+    pub fn listed(&self) -> &[String] {
+        &self.listed
+    }
+}
+
+impl<T: fmt::Display> FromIterator<T> for Places {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut places = Self::default();
+        all.into_iter().for_each(|place| places.add(place));
+        places
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed: Vec<String> = self.listed.iter().map(|place| format!("`{place}`")).collect();
+        f.write_str(&listed.join(", "))?;
+        match self.count - self.listed.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let places: Places = ('a'..='l').rev().collect();
+        assert_eq!(
+            places.to_string(),
+            "`a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j` and 2 more"
+        );
+        let places: Places = ["b", "a b"].into_iter().collect();
+        assert_eq!(places.to_string(), "`a b`, `b`");
+    }
+}

@@ -1,0 +1,328 @@
+//! `cargo xtask deploy landing` and `cargo xtask rollback landing`.
+
+use std::cell::RefCell;
+
+use clap::{Arg, ArgMatches, Command};
+use talia_pipeline::{
+    Context, Error, ExitCode, Pipeline, Plan, Result, World,
+    flows::{
+        LandingDeploy, LandingProspect, LandingRollback, deploy_landing, diff_landing,
+        landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+    },
+    landing::{ContentHash, Filters, Guards, Overrides},
+    protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
+    report::console,
+};
+
+use crate::{
+    asking::{Asking, still_meant, who, yes},
+    cli::{self, harmless},
+    environment::{Target, env},
+    session::{plan_code, print_plan},
+    text::{ago, bytes, rows},
+};
+
+/// The flags that let a guard pass, and what each is for.
+const OVERRIDES: [(&str, &str); 7] = [
+    ("allow-empty", "Publish a source without any file"),
+    ("allow-missing", "Publish a source without a required file"),
+    ("allow-large", "Publish files that are too large"),
+    ("allow-secrets", "Publish what looks like a secret"),
+    ("allow-junk", "Publish what looks like an editor's or a system's leftovers"),
+    ("allow-links", "Publish links that leave the source"),
+    ("allow-dirty", "Publish what git ignores"),
+];
+
+pub(crate) fn deploy_command() -> Command {
+    let command = Command::new("landing")
+        .about("Make the landing page what its folder is, by a plan")
+        .arg(env())
+        .arg(cli::plan())
+        .arg(yes())
+        .arg(cli::flag("accept-drift", "Replace files that were edited on the server"))
+        .arg(
+            Arg::new("allow-deletions")
+                .long("allow-deletions")
+                .value_name("N")
+                .value_parser(clap::value_parser!(u64))
+                .help("Delete up to so many files, however many that are"),
+        );
+    OVERRIDES
+        .into_iter()
+        .fold(command, |command, (name, help)| command.arg(cli::flag(name, help)))
+        .arg(cli::report())
+        .arg(cli::no_color())
+        .arg(cli::verbose())
+        .after_help(
+            "Examples:\n  \
+             cargo xtask deploy landing --env sandbox\n  \
+             cargo xtask deploy landing --env production --plan   what would change",
+        )
+}
+
+pub(crate) fn diff_command() -> Command {
+    let landing = Command::new("landing")
+        .about("Compare every text that a deploy would change with what is live")
+        .arg(env())
+        .arg(cli::no_color())
+        .arg(cli::verbose())
+        .after_help("Examples:\n  cargo xtask diff landing --env sandbox");
+    Command::new("diff")
+        .about("Compare what is here with what is live")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(landing)
+}
+
+pub(crate) fn rollback_command() -> Command {
+    Command::new("landing")
+        .about("Publish an earlier release of the landing page again")
+        .arg(env())
+        .arg(cli::plan())
+        .arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("RELEASE")
+                .help("Which one; without it the one before the live one"),
+        )
+        .arg(yes())
+        .arg(cli::no_color())
+        .arg(cli::verbose())
+        .after_help("Examples:\n  cargo xtask rollback landing --env sandbox")
+}
+
+pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let target = Target::open(matches, world, Role::Deploy)?;
+    let (session, name) = (&target.session, target.remote.environment());
+    let asking = Asking::new(matches, &target)?;
+    let order = LandingDeploy {
+        accept_drift: matches.get_flag("accept-drift"),
+        ..order(&target, overrides(matches))?
+    };
+    let seen: RefCell<Option<LandingProspect>> = RefCell::new(None);
+    let confirmed = RefCell::new(None);
+    let flow = |cx: &Context| {
+        let prospect = look_at_landing(cx, &order)?;
+        still_meant(&confirmed.borrow(), &meant(&prospect))?;
+        seen.replace(Some(prospect.clone()));
+        deploy_landing(cx, &order, &prospect)
+    };
+    let quiet = || -> Result<Pipeline> {
+        let pipeline = session.pipeline("deploy", matches, false)?;
+        Ok(session.guard(pipeline)?.state(session.state.clone()))
+    };
+    if matches.contains_id("plan") {
+        let plan = quiet()?.plan(flow);
+        return print_prospect(matches, seen.take().as_ref(), plan);
+    }
+    if asking.is_needed() {
+        quiet()?.plan(flow)?;
+        if let Some(prospect) = seen.take() {
+            console::print(&told(&prospect));
+            asking.ask(&format!("Publish {} on {name}?", prospect.chosen.revision.short()))?;
+            confirmed.replace(Some(meant(&prospect)));
+        }
+    }
+    let began = session.world.elapsed();
+    let pipeline = session.pipeline("deploy", matches, true)?;
+    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
+    if let (Ok(deployed), Some(prospect)) = (&finished.result, seen.take()) {
+        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
+        let short = prospect.chosen.revision.short();
+        let text = match (&deployed.released, &prospect.index) {
+            (Some(released), _) => published(short, released, name, seconds),
+            (None, Some(_)) => {
+                format!("\n{short} is what {name} has already: nothing to do, {seconds:.1} s\n")
+            }
+            (None, None) => format!("\nthe files of {short} are on {name}, {seconds:.1} s\n"),
+        };
+        console::print(&text);
+    }
+    Ok(finished.exit_code)
+}
+
+fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
+    let session = &target.session;
+    let settings = &session.settings.landing;
+    Ok(LandingDeploy {
+        root: session.root.clone(),
+        source: landing_source(&session.root, settings)?,
+        filters: Filters::new(settings.filters.iter().cloned()),
+        environment: &target.environment,
+        remote: &target.remote,
+        by: who(&session.world),
+        cache: session.state.dir().join("landing.index"),
+        changes: target.private.path().join("landing-changes.json"),
+        now_ms: session.world.now_ms(),
+        accept_drift: false,
+        guards: Guards { limits: settings.limits.clone(), overrides },
+    })
+}
+
+/// Compares the source with what is live.
+pub(crate) fn diff(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let Some((_, matches)) = matches.subcommand() else {
+        return Err(Error::usage("no command is given"));
+    };
+    let target = Target::open(matches, world, Role::Deploy)?;
+    let order = order(&target, Overrides::default())?;
+    let pipeline = target.session.pipeline("diff", matches, false)?;
+    let finished = target.session.guard(pipeline)?.run(|cx| diff_landing(cx, &order));
+    let (_, files) = finished.result?;
+    if files.is_empty() {
+        console::print("No file differs from what is live.\n");
+    }
+    for file in files {
+        let lines = file.diff.lines().map(|line| format!("{}\n", harmless(line)));
+        console::print(&lines.collect::<String>());
+    }
+    Ok(ExitCode::Success)
+}
+
+fn overrides(matches: &ArgMatches) -> Overrides {
+    Overrides {
+        deletions: matches.get_one("allow-deletions").copied(),
+        empty: matches.get_flag("allow-empty"),
+        missing: matches.get_flag("allow-missing"),
+        large: matches.get_flag("allow-large"),
+        secrets: matches.get_flag("allow-secrets"),
+        junk: matches.get_flag("allow-junk"),
+        links: matches.get_flag("allow-links"),
+        dirty: matches.get_flag("allow-dirty"),
+    }
+}
+
+/// What a person says yes to: the commit, its files, and what they replace.
+type Meant = (RevisionId, ContentHash, Option<ContentHash>);
+
+fn meant(prospect: &LandingProspect) -> Meant {
+    let there = prospect.index.as_ref().map(|index| index.hash);
+    (prospect.chosen.revision.clone(), prospect.local.tree.hash(), there)
+}
+
+/// Prints a plan, and what it begins from; where it would be refused, that alone.
+fn print_prospect(
+    matches: &ArgMatches,
+    prospect: Option<&LandingProspect>,
+    plan: Result<Plan>,
+) -> Result<ExitCode> {
+    let is_json = cli::text(matches, "plan") == Some("json");
+    if let (false, Some(prospect)) = (is_json, prospect) {
+        console::print(&format!("{}\n", told(prospect)));
+    }
+    let plan = plan?;
+    if is_json {
+        console::print(&format!("{}\n", plan.to_json_with("prospect", &prospect)));
+        return Ok(plan_code(&plan));
+    }
+    Ok(print_plan(matches, &plan))
+}
+
+/// What a deploy begins from, and what it would change.
+fn told(prospect: &LandingProspect) -> String {
+    let mut lines = Vec::new();
+    match &prospect.index {
+        Some(index) => {
+            lines.push((
+                "live",
+                match &index.live {
+                    Some(live) => {
+                        let revision = live.revision.as_ref().map(RevisionId::to_string);
+                        format!("{} {}", live.release, revision.unwrap_or_default())
+                    }
+                    None => "no release".to_owned(),
+                },
+            ));
+            lines.extend(index.drift.iter().map(|drift| ("drift", harmless(&drift.told()))));
+            lines.extend(index.notes.iter().map(|note| ("note", harmless(note))));
+            if let Some(open) = &index.transaction {
+                lines.push(("open", format!("{} by {}", open.id, open.by)));
+            }
+        }
+        None => lines.push(("live", "unknown: the server has no agent".to_owned())),
+    }
+    lines.push(("next", prospect.chosen.revision.to_string()));
+    let counts = &prospect.local.counts;
+    lines.push((
+        "files",
+        format!(
+            "{}, {}; {} read now, {} hidden by filters",
+            counts.files,
+            bytes(prospect.local.tree.bytes()),
+            counts.read_files,
+            counts.hidden
+        ),
+    ));
+    lines.extend(prospect.refused.iter().map(|refused| ("refused", harmless(&refused.what))));
+    let plan = prospect.plan.as_ref().map(|plan| format!("\n{plan}")).unwrap_or_default();
+    format!("{}{plan}", rows(&lines))
+}
+
+fn published(
+    short: &str,
+    released: &LandingReleased,
+    name: &EnvironmentName,
+    seconds: f64,
+) -> String {
+    let verified = &released.verified;
+    let mut lines = vec![("  before", before(released.before.as_ref()))];
+    lines.push((
+        "  verified",
+        match &verified.skipped {
+            Some(reason) => harmless(reason),
+            None => format!(
+                "{} files, {} as clients get them; {} gone",
+                verified.files,
+                bytes(verified.bytes),
+                verified.gone
+            ),
+        },
+    ));
+    if released.kept_assets > 0 {
+        lines.push(("  kept", format!("{} assets of earlier releases", released.kept_assets)));
+    }
+    let release = &released.live.release;
+    format!("\n{short} is live on {name} as {release}, {seconds:.1} s\n{}", rows(&lines))
+}
+
+fn before(before: Option<&LandingTaken>) -> String {
+    before.map_or("nothing".to_owned(), |before| before.release.to_string())
+}
+
+pub(crate) fn rollback(matches: &ArgMatches, world: World) -> Result<ExitCode> {
+    let to: Option<ReleaseId> = cli::text(matches, "to").map(str::parse).transpose()?;
+    let target = Target::open(matches, world, Role::Deploy)?;
+    let (session, name) = (&target.session, target.remote.environment());
+    let asking = Asking::new(matches, &target)?;
+    let order = LandingRollback { remote: &target.remote, by: who(&session.world), to };
+    let seen: RefCell<Option<LandingTaken>> = RefCell::new(None);
+    let confirmed = RefCell::new(None);
+    let flow = |cx: &Context| {
+        let live = look_back_at_landing(cx, &order)?;
+        still_meant(&confirmed.borrow(), &live.release)?;
+        seen.replace(Some(live.clone()));
+        rollback_landing(cx, &order, &live)
+    };
+    if matches.contains_id("plan") {
+        return Ok(print_plan(matches, &session.pipeline("rollback", matches, false)?.plan(flow)?));
+    }
+    if asking.is_needed() {
+        session.pipeline("rollback", matches, false)?.plan(flow)?;
+        if let Some(live) = seen.take() {
+            let since = ago(session.world.now_ms(), live.at_ms);
+            asking.ask(&format!("Go back on {name} from {}, live {since}?", live.release))?;
+            confirmed.replace(Some(live.release));
+        }
+    }
+    let began = session.world.elapsed();
+    let pipeline = session.pipeline("rollback", matches, true)?;
+    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
+    if let Ok(released) = &finished.result {
+        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
+        let revision = released.live.revision.as_ref();
+        let what = revision.map_or("what was there first", RevisionId::short);
+        console::print(&published(what, released, name, seconds));
+    }
+    Ok(finished.exit_code)
+}
