@@ -102,4 +102,58 @@ mod tests {
             assert_eq!(leads(round), Leads::Round, "{round}");
         }
     }
+
+    #[test]
+    fn a_link_is_followed_to_its_end() {
+        let tree: Tree = [
+            ("a", Entry::folder()),
+            ("a/b", Entry::folder()),
+            ("up", Entry::link("..")),
+            ("here", Entry::link(".")),
+            ("deep", Entry::link("a/b")),
+            ("root", Entry::link("/")),
+            ("round", Entry::link("about")),
+            ("about", Entry::link("round")),
+        ]
+        .into_iter()
+        .map(|(path, entry)| (path.parse().unwrap(), entry))
+        .collect();
+        let leaves = |path: &str, target: &str| {
+            let (path, mut tree): (TreePath, Tree) = (path.parse().unwrap(), tree.clone());
+            tree.insert(path.clone(), Entry::link(target));
+            tree.leads(&path) == Leads::Out
+        };
+        for (path, target) in [
+            ("x", "/etc"),
+            ("x", ".."),
+            ("x", "../x"),
+            ("a/x", "../../a"),
+            ("a/b/x", "../../../y"),
+            ("x", "a/../../y"),
+            ("x", "nowhere/../../y"),
+            ("x", "up"),
+            ("x", "here/here/up/y"),
+            ("x", "root/etc"),
+            ("x", "deep/../../../y"),
+            ("a/x", "b/../../up"),
+        ] {
+            assert!(leaves(path, target), "{path} -> {target}");
+        }
+        for (path, target) in [
+            ("x", "a"),
+            ("x", "."),
+            ("x", ""),
+            ("a/x", ".."),
+            ("a/b/x", "../../a//./b"),
+            ("x", "nowhere/.."),
+            ("x", "here/a/b/../.."),
+            ("x", "round"),
+            // To `a`, for the link is gone through before its parent is asked for.
+            ("x", "deep/.."),
+            ("x", "deep/../.."),
+            ("x", "...a"),
+        ] {
+            assert!(!leaves(path, target), "{path} -> {target}");
+        }
+    }
 }
