@@ -1,5 +1,6 @@
 //! What an agent does with the landing page: one file for each thing.
 
+mod complete;
 mod fetch;
 mod look;
 mod nginx;
@@ -12,6 +13,7 @@ mod switch;
 mod tests;
 mod transaction;
 
+pub use complete::{CompleteStaging, KeepAssets};
 pub use fetch::{Fetch, FetchServed, Served};
 pub use look::{
     ReadAnnounced, ReadLanding, ReadLandingFile, ReadOpenTransaction, ReadPublished,
@@ -21,9 +23,6 @@ pub use nginx::{KeepNginx, NginxConfiguration, NginxNow};
 pub use place::{CheckPlace, PrepareLanding};
 pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
-pub use staging::{
-    BecomeRelease, CloseTree, CompleteStaging, KeepAssets, MakeStaging, OpenTree, ReadStaged,
-    RemoveStaging,
-};
+pub use staging::{BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging};
 pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
 pub use transaction::{ForgetTransaction, OpenTransaction, WriteTransaction};
