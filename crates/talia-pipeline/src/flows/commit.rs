@@ -25,6 +25,7 @@ pub struct Wish<'a> {
     root: Utf8PathBuf,
     watched: Utf8PathBuf,
     named: Option<&'a str>,
+    takes_name: bool,
     branch: Option<&'a str>,
 }
 
@@ -32,13 +33,15 @@ impl<'a> Wish<'a> {
     /// What is checked out in the repository of `root`, of which the files below `watched`
     /// are released.
     pub fn new(root: &Utf8Path, watched: &Utf8Path) -> Self {
-        Self { root: root.into(), watched: watched.into(), named: None, branch: None }
+        let (root, watched) = (root.into(), watched.into());
+        Self { root, watched, named: None, takes_name: false, branch: None }
     }
 
-    /// A commit that is named in any of git's ways, where there is a name.
+    /// A commit that is named in any of git's ways, where there is a name: with
+    /// `--revision`.
     #[must_use]
     pub fn named(self, named: Option<&'a str>) -> Self {
-        Self { named, ..self }
+        Self { named, takes_name: true, ..self }
     }
 
     /// Only clean commits of this branch, where there is one.
@@ -68,7 +71,10 @@ impl<'a> Wish<'a> {
                 "the working tree differs from {}, and only clean commits of {branch} go there",
                 revision.short()
             ))
-            .hint("commit what is meant, or name the commit: `--revision HEAD`"));
+            .hint(match self.takes_name {
+                true => "commit what is meant, or name the commit: `--revision HEAD`",
+                false => "commit what is meant, or put it aside: `git stash --include-untracked`",
+            }));
         }
         if !cx.observe(Ancestor::new(&self.root, &hash, branch))? {
             return Err(Error::refused(format!(

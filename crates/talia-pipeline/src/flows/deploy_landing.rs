@@ -152,9 +152,8 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
-    let there = index.tree.as_ref().unwrap_or(&local.tree);
-    let filters = local.filters.clone().with_protected(&index.protected);
-    let protected = filters.keeps(there, &local.tree);
+    let there = there(index, local);
+    let protected = filters(index, local).keeps(there, &local.tree);
     RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
 }
 
@@ -220,6 +219,11 @@ pub fn deploy_landing(
     Ok(LandingDeployed { released: Some(released) })
 }
 
+/// What the source says, and what is the server's own.
+fn filters(index: &LandingIndex, local: &LocalIndex) -> Filters {
+    local.filters.clone().with_protected(&index.protected)
+}
+
 fn there<'a>(index: &'a LandingIndex, local: &'a LocalIndex) -> &'a Tree {
     index.tree.as_ref().unwrap_or(&local.tree)
 }
@@ -232,9 +236,10 @@ fn bring(
     index: &LandingIndex,
     plan: &RsyncPlan,
 ) -> Result<()> {
-    let all = || local.filters.clone().with_protected(&index.protected).rsync_arguments();
-    let filters = plan.narrow_arguments().unwrap_or_else(all);
-    let rsync = Rsync::new(order.remote.connection(), &local.source).filters(filters).planned(plan);
+    let all = || filters(index, local).rsync_arguments();
+    let arguments = plan.narrow_arguments().unwrap_or_else(all);
+    let rsync = Rsync::new(order.remote.connection(), &local.source);
+    let rsync = rsync.filters(arguments).planned(plan);
     let report = cx.run(match index.strategy {
         LandingStrategy::InPlace => rsync.in_place(),
         LandingStrategy::Release => rsync,
@@ -257,10 +262,13 @@ fn refuse_drift(order: &LandingDeploy<'_>, index: &LandingIndex) -> Result<()> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Err(Error::refused(format!("{}{more}", told.join(", "))).hint(
-        "bring those edits into git first, or replace them: `--accept-drift`; the release with \
-         them is kept on the server",
-    ))
+    let lost = match index.strategy {
+        LandingStrategy::Release => "the release with them is kept on the server",
+        LandingStrategy::InPlace => "they are lost then",
+    };
+    Err(Error::refused(format!("{}{more}", told.join(", "))).hint(format!(
+        "bring those edits into git first, or replace them: `--accept-drift`; {lost}"
+    )))
 }
 
 /// The next index reads no file again.

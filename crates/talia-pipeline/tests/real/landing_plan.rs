@@ -279,7 +279,7 @@ impl Random {
 fn rsync_does_with_any_two_trees_what_is_planned() {
     let first = 1;
     let (mut refused, mut kept) = (0, 0);
-    for seed in first..first + 120 {
+    for seed in first..first + 300 {
         let mut random = Random::new(seed);
         let (server, local) = (random.things(), random.things());
         let way = if seed % 4 == 0 { Way::Daemon } else { Way::Local };

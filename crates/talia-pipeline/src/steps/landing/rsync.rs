@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     landing::RsyncPlan,
     parse::itemize::{Format, RsyncItemize},
+    protocol::LandingBegun,
     step::{Action, Answer, Step, Summary},
     steps::ssh::{Connection, OWN_FAILURE, failure},
 };
@@ -60,9 +61,6 @@ pub struct Rsync {
 }
 
 impl Rsync {
-    /// The module of the agent's daemon.
-    pub const MODULE: &str = "staging";
-
     /// Brings what is in `source` to this server's staging tree.
     pub fn new(server: &Connection, source: impl Into<Utf8PathBuf>) -> Self {
         let (server, source) = (server.clone(), source.into());
@@ -116,7 +114,7 @@ impl Rsync {
 
     fn line(&self) -> CommandLine {
         let target = match self.place {
-            Place::Staging | Place::Live => format!(":{}/", Self::MODULE),
+            Place::Staging | Place::Live => format!(":{}/", LandingBegun::MODULE),
             Place::Script => "./".to_owned(),
         };
         let mut line =
