@@ -57,6 +57,17 @@ impl PushedFile {
         }
     }
 
+    /// What pushes another one, from a client. What is added to the compose file comes
+    /// with the host and has no such command.
+    pub fn push_command(self) -> Option<&'static str> {
+        match self {
+            Self::Compose => Some("cargo xtask server compose push"),
+            Self::Override => None,
+            Self::Env => Some("cargo xtask server env push"),
+            Self::Site => Some("cargo xtask server site push"),
+        }
+    }
+
     /// Who may read it: what holds secrets, root alone.
     pub fn mode(self) -> u32 {
         if self == Self::Env { 0o600 } else { 0o644 }
@@ -108,17 +119,20 @@ impl ServerFiles {
     /// # Errors
     /// When one that has to be there is not.
     pub fn read(layout: &Layout) -> Result<Self> {
-        let needed = |file: PushedFile, verb: &str| {
+        let needed = |file: PushedFile| {
             let path = file.path(layout);
             read(&path)?.ok_or_else(|| {
-                Error::preflight(format!("there is no {path} on the server"))
-                    .hint(format!("push one: `cargo xtask server {verb} push`"))
+                let missing = Error::preflight(format!("there is no {path} on the server"));
+                match file.push_command() {
+                    Some(command) => missing.hint(format!("push one: `{command} FILE`")),
+                    None => missing,
+                }
             })
         };
         Ok(Self {
-            compose: needed(PushedFile::Compose, "compose")?,
+            compose: needed(PushedFile::Compose)?,
             extra: read(&PushedFile::Override.path(layout))?,
-            env: needed(PushedFile::Env, "env")?,
+            env: needed(PushedFile::Env)?,
             drift: drift(layout)?,
         })
     }

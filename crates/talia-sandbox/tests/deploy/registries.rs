@@ -65,7 +65,7 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     site.droplet.write(&path, &edited, 0o644).unwrap();
     let refused = site.release(&b);
     println!("{}", refused.failure());
-    refused.failed(4, &["docker-compose.yml", "--accept-drift"]);
+    refused.failed(4, &["docker-compose.yml", "--accept-drift", "server compose push FILE"]);
     assert!(site.status().drift.iter().any(|file| file.contains("docker-compose.yml")));
     site.is_settled_at(&a);
     let Request::Release { digest, revision, after, by, .. } =

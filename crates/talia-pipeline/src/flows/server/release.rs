@@ -119,9 +119,14 @@ fn refuse_drift(cx: &Context, files: &ServerFiles, accepted: bool) -> Result<()>
         cx.note(format!("{told}: taken as it is"));
         return Ok(());
     }
-    Err(Error::refused(told).hint(
-        "take it as it is with `--accept-drift`, or push the file that you mean: `cargo xtask server …`",
-    ))
+    let push = files.drift.iter().filter_map(|drift| drift.file.push_command());
+    let push: Vec<String> = push.map(|command| format!("`{command} FILE`")).collect();
+    let push = if push.is_empty() {
+        String::new()
+    } else {
+        format!(", or push what you mean: {}", push.join(", "))
+    };
+    Err(Error::refused(told).hint(format!("take it as it is with `--accept-drift`{push}")))
 }
 
 /// The live release, where it is this one in every respect and answers.
