@@ -88,6 +88,8 @@ const TESTS: &[harness::Test] = tests![
     landing::a_cancelled_landing_release_is_undone,
     landing::a_disk_that_is_full_costs_nothing,
     landing::a_release_in_place,
+    landing::a_client_deploys_in_place,
+    landing::a_client_deploys_without_an_agent,
 ];
 
 /// What takes long, and measures.
