@@ -1,5 +1,8 @@
 //! From a folder in git to a landing page that clients get.
 
+#[cfg(test)]
+mod tests;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
