@@ -10,6 +10,7 @@ use talia_pipeline::{
         landing_source, look_at_landing, look_back_at_landing, rollback_landing,
     },
     landing::{ContentHash, Filters, Guards, Overrides},
+    parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
     protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
     report::console,
 };
@@ -32,6 +33,9 @@ const OVERRIDES: [(&str, &str); 7] = [
     ("allow-links", "Publish links that leave the source"),
     ("allow-dirty", "Publish what git ignores"),
 ];
+
+/// How many places are named where there is no plan to count them.
+const ROWS: usize = 60;
 
 pub(crate) fn deploy_command() -> Command {
     let command = Command::new("landing")
@@ -130,12 +134,12 @@ pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     if let (Ok(deployed), Some(prospect)) = (&finished.result, seen.take()) {
         let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
         let short = prospect.chosen.revision.short();
-        let text = match (&deployed.released, &prospect.index) {
-            (Some(released), _) => published(short, released, name, seconds),
-            (None, Some(_)) => {
+        let text = match &deployed.released {
+            Some(released) => published(short, released, name, seconds),
+            None if prospect.is_live() => {
                 format!("\n{short} is what {name} has already: nothing to do, {seconds:.1} s\n")
             }
-            (None, None) => format!("\nthe files of {short} are on {name}, {seconds:.1} s\n"),
+            None => format!("\nthe files of {short} are on {name}, {seconds:.1} s\n"),
         };
         console::print(&text);
     }
@@ -255,8 +259,31 @@ fn told(prospect: &LandingProspect) -> String {
         ),
     ));
     lines.extend(prospect.refused.iter().map(|refused| ("refused", harmless(&refused.what))));
-    let plan = prospect.plan.as_ref().map(|plan| format!("\n{plan}")).unwrap_or_default();
+    let plan = match (&prospect.plan, &prospect.dry_run) {
+        (Some(plan), _) => format!("\n{plan}"),
+        (None, Some(dry_run)) => format!("\n{}", would(dry_run)),
+        (None, None) => String::new(),
+    };
     format!("{}{plan}", rows(&lines))
+}
+
+/// What rsync says that it would do, in the marks of a plan.
+fn would(dry_run: &RsyncItemize) -> String {
+    let row = |item: &Item| {
+        let mark = match item.event {
+            ItemEvent::Deleted { .. } => '-',
+            ItemEvent::Updated(code) if code.attributes == Attributes::New => '+',
+            ItemEvent::Updated(_) => '~',
+        };
+        let slash = if item.is_folder() { "/" } else { "" };
+        format!("{mark} {}{slash}\n", item.name)
+    };
+    let items = dry_run.items();
+    let more = match items.len().saturating_sub(ROWS) {
+        0 => String::new(),
+        more => format!("and {more} more\n"),
+    };
+    items.iter().take(ROWS).map(row).collect::<String>() + &more
 }
 
 fn published(

@@ -1,5 +1,8 @@
 //! From a folder in git to a landing page that clients get.
 
+#[cfg(test)]
+mod tests;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
@@ -10,7 +13,7 @@ use crate::{
         Amount, Deletions, Facts, Filters, Guards, LandingStrategy, LocalIndex, Refused, RsyncPlan,
         Tree, TreeChanges,
     },
-    parse::itemize::{Item, ItemEvent, Notice, RsyncItemize},
+    parse::itemize::{Attributes, Item, ItemEvent, Notice, RsyncItemize},
     protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
     settings::{Environment, Landing},
     steps::{
@@ -98,9 +101,12 @@ fn deletions(plan: &RsyncPlan) -> Deletions {
 fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
     let is_deletion = |item: &&Item| matches!(item.event, ItemEvent::Deleted { folder: false });
     let deleted = dry_run.items().iter().filter(is_deletion).count() as u64;
-    let is_new = |item: &&Item| !matches!(item.event, ItemEvent::Deleted { .. });
+    let is_new = |item: &&Item| match item.event {
+        ItemEvent::Updated(code) => code.attributes == Attributes::New && !item.is_folder(),
+        ItemEvent::Deleted { .. } => false,
+    };
     let new = dry_run.items().iter().filter(is_new).count() as u64;
-    // At least what is as here.
+    // What is here and not new was there.
     let same = (local.counts.files + local.counts.links).saturating_sub(new);
     Deletions { deleted, of: deleted + same }
 }
@@ -293,8 +299,12 @@ fn without_agent(
 ) -> Result<LandingDeployed> {
     cx.note(
         "this server has no agent: clients may see files of two versions for a moment, nobody \
-         looks at what is served, and there is no rollback",
+         looks at what is served, an older commit and an edit there are not noticed, and there \
+         is no rollback",
     );
+    if prospect.local.counts.links > 0 {
+        cx.note("this server has no agent: links lead nowhere there");
+    }
     if !prospect.is_live() {
         cx.run(by_script(order, &prospect.local))?;
     }

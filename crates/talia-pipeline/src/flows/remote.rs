@@ -5,7 +5,7 @@ mod heard;
 mod landing;
 mod requests;
 #[cfg(test)]
-mod tests;
+pub(in crate::flows) mod tests;
 
 use std::time::Duration;
 

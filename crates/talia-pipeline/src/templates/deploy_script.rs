@@ -78,6 +78,11 @@ impl DeployScript {
 # - It does not wait until the new one is healthy, and takes nothing back.
 # - It makes no backup, keeps no record, and knows no rollback.
 #
+# What rsync into {web} does not do, and talia-agent does:
+# - Clients see files of two versions while it works, and what it has brought if it breaks.
+# - Nobody fetches what is served, and an older commit or an edit by hand is not noticed.
+# - A link leads nowhere: it could lead out of the folder.
+#
 # The file is {path}, of root, mode 0755. It needs:
 #   sshd      ForceCommand {path}
 #   sudoers   {sudoers}
@@ -96,8 +101,17 @@ refuse() {{
 if [ $# -eq 0 ]; then
     case ${{SSH_ORIGINAL_COMMAND-}} in
     deploy | status) exec sudo -n -- {path} "$SSH_ORIGINAL_COMMAND" ;;
-    # It looks at every word itself. Links that come in lead nowhere.
-    'rsync --server '*) exec rrsync -wo -munge {web} ;;
+    'rsync --server '*)
+        # As the client asks, dry or not, and no option more: what follows the point is
+        # its version's. Links that come in lead nowhere.
+        letters=${{SSH_ORIGINAL_COMMAND#'rsync --server -'}}
+        letters=${{letters%' --log-format=%i --delete-delay --delay-updates . ./'}}
+        case $letters in
+        *[!A-Za-z.]*) refuse 'rsync may be asked for a landing deploy and nothing else' ;;
+        lprce.* | nlprce.*) exec rrsync -wo -munge {web} ;;
+        *) refuse 'rsync may be asked for a landing deploy and nothing else' ;;
+        esac
+        ;;
     *) refuse 'this key may ask for deploy, status, and rsync into the landing page' ;;
     esac
 fi

@@ -72,6 +72,8 @@ const TESTS: &[harness::Lane] = &[
         landing::a_cancelled_landing_release_is_undone,
         landing::a_disk_that_is_full_costs_nothing,
         landing::a_release_in_place,
+        landing::a_client_deploys_in_place,
+        landing::a_client_deploys_without_an_agent,
     ],
     tests![
         fidelity::a_deploy_executes_its_plan_cold_and_warm,

@@ -1,12 +1,15 @@
-use serde::Serialize;
-
 use super::*;
 use crate::{
-    Answer, CommandLine, Event, Fake, Pipeline, State, World,
+    Answer, CommandLine, Fake, Pipeline, State, World,
     digest::Digest,
-    flows::publish::tests::{COMMIT, OTHER, STAGE, Stage, Temp, answer, digest, position},
+    flows::{
+        publish::tests::{
+            COMMIT, OTHER, STAGE, Stage, Temp, answer, assert_none, assert_order, digest, position,
+        },
+        remote::tests::{hello, told},
+    },
     private::PrivateFolder,
-    protocol::{Difference, Refusal, Role, ServerState},
+    protocol::{Difference, Refusal, Role, ServerState, Version},
     settings::{Agent, Backend, Environment},
 };
 
@@ -67,22 +70,10 @@ fn outlook(scene: &Scene) -> Outlook {
     Outlook::new(state, Difference::default(), steps, String::new()).refused(scene.refused.clone())
 }
 
-fn told(answer: &impl Serialize) -> Answer {
-    let answer = serde_json::to_value(answer).expect("JSON");
-    Answer::new(0, format!("{}\n", Event::Answered { answer }.to_json()), "")
-}
-
 fn server(scene: &Scene, words: &str) -> Answer {
     let has = |part: &str| words.contains(part);
-    match () {
-        () if has("'hello ") => Answer::new(
-            0,
-            format!(
-                "{{\"event\":\"answered\",\"answer\":{{\"version\":\"{}\",\"environment\":\"production\",\"role\":\"deploy\"}}}}\n",
-                crate::protocol::Version::own()
-            ),
-            "",
-        ),
+    let said = match () {
+        () if has("'hello ") => hello(&Version::own().to_string(), "production", "deploy"),
         () if has("'plan ") => told(&outlook(scene)),
         () if has("'release ") => told(&Released {
             live: taken(COMMIT),
@@ -91,7 +82,8 @@ fn server(scene: &Scene, words: &str) -> Answer {
             waits_for_latest: true,
         }),
         () => told(&"the lock is free"),
-    }
+    };
+    Answer::new(0, said, "")
 }
 
 fn everything(scene: &Scene, line: &CommandLine) -> Answer {
@@ -155,23 +147,6 @@ fn run(scene: Scene) -> (Result<Deployed>, Vec<String>) {
         deploy_backend(cx, &order, &prospect)
     });
     (result, asked.iter().map(CommandLine::words).collect())
-}
-
-/// Where these words come, each behind the one before.
-#[track_caller]
-fn assert_order(asked: &[String], order: &[&str]) {
-    let mut from = 0;
-    for part in order {
-        let at = position(&asked[from..], part);
-        from += at.unwrap_or_else(|| panic!("no {part} behind {from} in {asked:#?}")) + 1;
-    }
-}
-
-#[track_caller]
-fn assert_none(asked: &[String], parts: &[&str]) {
-    for part in parts {
-        assert_eq!(position(asked, part), None, "{part} in {asked:#?}");
-    }
 }
 
 #[test]

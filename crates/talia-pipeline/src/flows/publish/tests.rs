@@ -134,6 +134,23 @@ pub(in crate::flows) fn position(asked: &[String], part: &str) -> Option<usize> 
     asked.iter().position(|words| words.contains(part))
 }
 
+/// Where these words come, each behind the one before.
+#[track_caller]
+pub(in crate::flows) fn assert_order(asked: &[String], order: &[&str]) {
+    let mut from = 0;
+    for part in order {
+        let at = position(&asked[from..], part);
+        from += at.unwrap_or_else(|| panic!("no {part} behind {from} in {asked:#?}")) + 1;
+    }
+}
+
+#[track_caller]
+pub(in crate::flows) fn assert_none(asked: &[String], parts: &[&str]) {
+    for part in parts {
+        assert_eq!(position(asked, part), None, "{part} in {asked:#?}");
+    }
+}
+
 #[test]
 fn what_the_registry_has_is_not_built_again() {
     let (result, asked) = run("production", None, Stage { labelled: Some(COMMIT), ..STAGE });

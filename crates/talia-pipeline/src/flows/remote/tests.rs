@@ -12,7 +12,13 @@ fn answered(json: &str) -> String {
     Event::Answered { answer: json.parse().unwrap() }.to_json() + "\n"
 }
 
-fn failed(error: &Error) -> String {
+/// What an agent says at the end of a request with this answer.
+pub(in crate::flows) fn told(answer: &impl serde::Serialize) -> String {
+    answered(&serde_json::to_string(answer).unwrap())
+}
+
+/// What it says where this has failed.
+pub(in crate::flows) fn failed(error: &Error) -> String {
     let ended = Event::FlowFinished {
         flow: "release".into(),
         exit_code: error.exit_code().code(),
@@ -36,7 +42,8 @@ fn ask<T>(
     pipeline.fake(fake, |cx| flow(cx, &remote()))
 }
 
-fn hello(version: &str, environment: &str, role: &str) -> String {
+/// What it says to a greeting.
+pub(in crate::flows) fn hello(version: &str, environment: &str, role: &str) -> String {
     answered(&format!(
         r#"{{"version":"{version}","environment":"{environment}","role":"{role}","later":1}}"#
     ))

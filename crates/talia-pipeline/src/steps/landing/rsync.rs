@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     command_line::{CommandLine, Effect, Leaves},
     error::{Error, Result},
-    landing::RsyncPlan,
+    landing::{Entry, RsyncPlan},
     parse::itemize::{Format, RsyncItemize},
     protocol::LandingBegun,
     step::{Action, Answer, Step, Summary},
@@ -35,7 +35,8 @@ enum Place {
 /// - Command: `rsync -rl --checksum --delete --delete-delay -8 --out-format='%i %l %n'
 ///   --rsh=SSH [--filter=RULE]… -- FOLDER/ HOST::staging/`, in the locale `C.UTF-8`.
 ///   Times, owners and permissions are not sent. [`Rsync::in_place`] adds
-///   `--delay-updates`; [`Rsync::by_script`] goes to `HOST:./`, without a daemon.
+///   `--delay-updates`; [`Rsync::by_script`] goes to `HOST:./`, without a daemon that would
+///   see to permissions, so it adds `-p --chmod=D755,F644`.
 /// - Exits: 0. Everything else is an error, a file that vanished or could not be read
 ///   too.
 /// - Touches: what the agent's open transaction allows, nothing else.
@@ -105,7 +106,8 @@ impl Rsync {
         self
     }
 
-    /// The same on a server without an agent.
+    /// The same on a server without an agent. Everything there gets the permissions of
+    /// what is published, whatever those of the source are.
     #[must_use]
     pub fn by_script(mut self) -> Self {
         self.place = Place::Script;
@@ -121,6 +123,11 @@ impl Rsync {
             CommandLine::new("rsync").args(["-rl", "--checksum", "--delete", "--delete-delay"]);
         if self.place != Place::Staging {
             line = line.arg("--delay-updates");
+        }
+        if self.place == Place::Script {
+            // Alone, the second would leave a file closed that is there already.
+            let (folders, files) = (Entry::FOLDER_MODE, Entry::FILE_MODE);
+            line = line.arg("-p").arg(format!("--chmod=D{folders:o},F{files:o}"));
         }
         if self.is_dry {
             line = line.arg("--dry-run");

@@ -41,13 +41,18 @@ impl Ran {
 
 impl Project {
     pub(crate) fn new(site: &Site) -> Self {
+        let own = site.sandbox.place().folder().join("settings.toml");
+        Self::with(site, &fs::read_to_string(own).unwrap())
+    }
+
+    /// With these settings of a server behind those of the project.
+    pub(crate) fn with(site: &Site, server: &str) -> Self {
         let (folder, target, images) = (Temp::new(), Temp::new(), Images::new());
         reference(folder.path(), &images);
         // What a deploy builds has the registry's name here.
         let pushed = Images::named(site.sandbox.registry().repository);
         let settings = folder.path().join("infra/pipeline.toml");
-        let own = site.sandbox.place().folder().join("settings.toml");
-        let text = fs::read_to_string(&settings).unwrap() + &fs::read_to_string(own).unwrap();
+        let text = fs::read_to_string(&settings).unwrap() + server;
         fs::write(&settings, text).unwrap();
         commit(folder.path());
         Self { folder, target, _images: [images, pushed], program: built() }

@@ -39,6 +39,12 @@ pub(crate) struct Before<'a> {
     content: Vec<u8>,
 }
 
+impl Before<'_> {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 impl Drop for Before<'_> {
     fn drop(&mut self) {
         drop(self.site.droplet.write(&self.path, &self.content, 0o644));
@@ -211,9 +217,8 @@ impl Site {
     /// Sets a key of the server's policy until the result is dropped.
     #[must_use]
     pub(crate) fn policy(&self, key: &str, value: &str) -> Before<'_> {
-        let path = format!("/etc/talia/{}.toml", self.environment);
-        let content = self.droplet.read(&path).unwrap();
-        let text = String::from_utf8(content.clone()).unwrap();
+        let before = self.before(&format!("/etc/talia/{}.toml", self.environment));
+        let text = String::from_utf8(before.content.clone()).unwrap();
         let set = format!("{key} = {value}");
         let has = |line: &str| line.split(" = ").next() == Some(key);
         let changed = match text.lines().any(has) {
@@ -221,8 +226,15 @@ impl Site {
             false => [set.as_str()].into_iter().chain(text.lines()).collect::<Vec<_>>(),
         };
         let changed = format!("{}\n", changed.join("\n"));
-        self.droplet.write(&path, changed.as_bytes(), 0o644).unwrap();
-        Before { site: self, path, content }
+        self.droplet.write(&before.path, changed.as_bytes(), 0o644).unwrap();
+        before
+    }
+
+    /// A file of the server as it is now; it is so again once the result is dropped.
+    #[must_use]
+    pub(crate) fn before(&self, path: &str) -> Before<'_> {
+        let content = self.droplet.read(path).unwrap();
+        Before { site: self, path: path.to_owned(), content }
     }
 
     /// Every container of the environment, running or not.

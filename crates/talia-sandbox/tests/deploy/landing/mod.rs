@@ -3,11 +3,13 @@
 mod crawler;
 mod page;
 
+mod client;
 mod failures;
 mod gate;
 mod kills;
 mod releases;
 
+pub(crate) use client::{a_client_deploys_in_place, a_client_deploys_without_an_agent};
 pub(crate) use failures::{
     a_disk_that_is_full_costs_nothing, a_release_that_clients_do_not_get_is_undone,
     nginx_that_refuses_its_configuration_stops_a_release, two_landing_releases_at_once,
