@@ -91,7 +91,11 @@ const TESTS: &[harness::Test] = tests![
 ];
 
 /// What takes long, and measures.
-const SOAK: &[harness::Test] = tests![soak::upgrades_and_rollbacks, soak::the_literal_command];
+const SOAK: &[harness::Test] = tests![
+    soak::upgrades_and_rollbacks,
+    soak::the_literal_command,
+    landing::fifty_releases_under_a_crawler,
+];
 
 fn main() -> ExitCode {
     let soak = std::env::args().any(|argument| argument == "--soak");

@@ -2,11 +2,14 @@
 
 mod crawler;
 mod page;
+mod pages;
+mod plain;
 
 mod failures;
 mod gate;
 mod kills;
 mod releases;
+mod soak;
 
 pub(crate) use failures::{
     a_disk_that_is_full_costs_nothing, a_release_that_clients_do_not_get_is_undone,
@@ -24,3 +27,4 @@ pub(crate) use releases::{
     a_folder_made_by_hand_becomes_the_first_release, a_release_in_place,
     changes_are_released_and_rolled_back,
 };
+pub(crate) use soak::fifty_releases_under_a_crawler;
