@@ -16,7 +16,7 @@ pub struct SelftestReport {
 }
 
 /// Measures deploys in a sandbox under load: many releases, and the field's literal
-/// command beside them. Takes about ten minutes.
+/// command beside them. Takes about twenty minutes.
 ///
 /// # Errors
 /// When a release has lost a request, or fails.

@@ -1,7 +1,7 @@
 //! What the tests stand on: an agent that obeys faults, images that misbehave, and a
 //! server that is asked as clients ask it.
 
-mod agent;
+pub(crate) mod agent;
 mod asking;
 mod images;
 mod project;

@@ -1,6 +1,7 @@
-//! A reader who asks for the page and for what it names, without pause.
+//! Readers who ask for pages and for what those name, without pause.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -8,57 +9,89 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::load::Target;
+use talia_pipeline::landing::ContentHash;
+
+use crate::load::{Connection, Target};
 
 /// Asks until it is stopped.
 pub(crate) struct Crawler {
     told: Arc<Mutex<Told>>,
     is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Told {
-    /// How many pages came, each with its asset.
+    /// How many pages were asked for.
     pub(crate) pages: usize,
-    /// What was wrong.
+    /// How many files that a page names.
+    pub(crate) assets: usize,
+    /// Requests that were not answered with what was asked for.
+    pub(crate) errors: usize,
+    /// Pages that came, and could not be shown as they were made.
+    pub(crate) torn: usize,
+    /// What was wrong, a line for each page.
     pub(crate) failures: Vec<String>,
 }
 
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pages, assets, errors, torn, .. } = self;
+        write!(f, "{pages} pages and {assets} of their assets: {errors} errors, {torn} torn pages")
+    }
+}
+
 impl Crawler {
+    /// One reader of the page at `/`.
     pub(crate) fn start(target: Target) -> Self {
+        Self::over(&target, &["/".to_owned()], 1)
+    }
+
+    /// So many readers, each of every page in turn.
+    pub(crate) fn over(target: &Target, pages: &[String], readers: usize) -> Self {
         let (told, is_over) = (Arc::<Mutex<Told>>::default(), Arc::<AtomicBool>::default());
-        let thread = {
+        let thread = |reader: usize| {
             let (told, is_over) = (Arc::clone(&told), Arc::clone(&is_over));
+            let (target, mut pages) = (target.clone(), pages.to_vec());
+            // No two of them at one place.
+            let at = pages.len() * reader / readers;
+            pages.rotate_left(at);
             thread::spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    let read = read(&target);
-                    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                    told.pages += 1;
-                    told.failures.extend(read.err());
+                for page in pages.iter().cycle() {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let read = Reading::of(&target, page);
+                    told.lock().unwrap_or_else(PoisonError::into_inner).add(read);
                 }
             })
         };
-        Self { told, is_over, thread: Some(thread) }
+        let threads = (0..readers).map(thread).collect();
+        Self { told, is_over, threads }
     }
 
     pub(crate) fn so_far(&self) -> Told {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fails unless every page came whole, with its own asset.
-    #[track_caller]
-    pub(crate) fn missed_nothing(mut self) {
+    /// Ends the readers; gives what they have seen.
+    pub(crate) fn stop(mut self) -> Told {
         self.end();
-        let told = self.so_far();
-        println!("    {} pages with their assets were read meanwhile", told.pages);
+        self.so_far()
+    }
+
+    /// Fails unless every page came whole, with its own assets.
+    #[track_caller]
+    pub(crate) fn missed_nothing(self) {
+        let told = self.stop();
+        println!("    readers meanwhile: {told}");
         assert_eq!(told.failures, [""; 0], "readers have noticed");
-        assert!(told.pages > 5, "{told:?}");
+        assert!(told.pages > 5 && told.assets >= told.pages, "{told:?}");
     }
 
     fn end(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             drop(thread.join());
         }
     }
@@ -70,23 +103,84 @@ impl Drop for Crawler {
     }
 }
 
-/// One page, then the asset that it names; both are of one version.
-fn read(target: &Target) -> Result<(), String> {
-    let get = |path: &str| {
-        let answer = target.get(path).map_err(|error| format!("{path}: {error}"))?;
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
-        if answer.status != 200 {
-            return Err(format!("{path}: status {} {body}", answer.status));
+impl Told {
+    fn add(&mut self, read: Reading) {
+        self.pages += 1;
+        self.assets += read.assets;
+        self.errors += read.errors.len();
+        self.torn += usize::from(read.came && !read.errors.is_empty());
+        if !read.errors.is_empty() {
+            self.failures.push(read.errors.join("; "));
         }
-        Ok(body)
+    }
+}
+
+/// One page, then what it names, on one connection as a browser does it.
+#[derive(Default)]
+struct Reading {
+    came: bool,
+    assets: usize,
+    errors: Vec<String>,
+}
+
+impl Reading {
+    fn of(target: &Target, page: &str) -> Self {
+        let mut reading = Self::default();
+        if let Err(error) = reading.read(target, page) {
+            reading.errors.push(error);
+        }
+        reading
+    }
+
+    fn read(&mut self, target: &Target, page: &str) -> Result<(), String> {
+        let mut connection = None;
+        let text = got(target, &mut connection, page)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        self.came = true;
+        let mut named = text.split("href=\"/").skip(1).filter_map(|rest| rest.split('"').next());
+        let first = named.next().filter(|_| text.ends_with("</p>\n"));
+        let first = first.ok_or_else(|| format!("{page}: a torn page: {text}"))?;
+        for asset in std::iter::once(first).chain(named) {
+            self.assets += 1;
+            let is_whole = |content: Vec<u8>| match names(asset, &content) {
+                true => Ok(()),
+                false => Err(format!("/{asset} holds another content")),
+            };
+            let read = got(target, &mut connection, &format!("/{asset}")).and_then(is_whole);
+            self.errors.extend(read.err().map(|error| format!("{page}: {error}")));
+        }
+        Ok(())
+    }
+}
+
+/// What is at a path; asked once, on a new connection where there is none.
+fn got(target: &Target, kept: &mut Option<Connection>, path: &str) -> Result<Vec<u8>, String> {
+    let failed = |error| format!("{path}: {error}");
+    let mut connection = match kept.take() {
+        Some(connection) => connection,
+        None => target.connect().map_err(failed)?,
     };
-    let between = |text: &str, before: &str, behind: &str| {
-        let (_, rest) = text.split_once(before)?;
-        Some(rest.split_once(behind)?.0.to_owned())
-    };
-    let page = get("/")?;
-    let asset = between(&page, "href=\"", "\"").ok_or(format!("a torn page: {page}"))?;
-    let version = between(&page, "<p>", "</p>").ok_or(format!("a torn page: {page}"))?;
-    let text = get(&asset)?;
-    if text == version { Ok(()) } else { Err(format!("{asset} of {version} is {text}")) }
+    let answer = connection.request("GET", path, &[], &[]).map_err(failed)?;
+    if !answer.is_last {
+        *kept = Some(connection);
+    }
+    match answer.status {
+        200 => Ok(answer.body),
+        status => Err(format!("{path}: status {status}")),
+    }
+}
+
+/// The name of an asset with this content: another content has another name.
+pub(crate) fn asset(stem: &str, extension: &str, content: &[u8]) -> String {
+    let hash = ContentHash::of(content).to_string();
+    // A letter and a number among its eight digits.
+    format!("assets/{stem}-a1{}.{extension}", &hash[..6])
+}
+
+/// Whether it is the one that [`asset`] names so.
+fn names(name: &str, content: &[u8]) -> bool {
+    let parts = name.strip_prefix("assets/").and_then(|name| name.split_once('.'));
+    let Some((stem, extension)) = parts else { return false };
+    let stem = stem.rsplit_once('-').map_or(stem, |(stem, _)| stem);
+    name == asset(stem, extension, content)
 }

@@ -2,12 +2,15 @@
 
 mod crawler;
 mod page;
+mod pages;
+mod plain;
 
 mod client;
 mod failures;
 mod gate;
 mod kills;
 mod releases;
+mod soak;
 
 pub(crate) use client::{a_client_deploys_in_place, a_client_deploys_without_an_agent};
 pub(crate) use failures::{
@@ -26,3 +29,4 @@ pub(crate) use releases::{
     a_folder_made_by_hand_becomes_the_first_release, a_release_in_place,
     changes_are_released_and_rolled_back,
 };
+pub(crate) use soak::fifty_releases_under_a_crawler;

@@ -16,6 +16,7 @@ use talia_pipeline::{
     templates::Role,
 };
 
+use super::crawler;
 use crate::{
     kit::{Asking, Said, Site, output},
     support::{Temp, unique},
@@ -266,7 +267,7 @@ impl<'a> Page<'a> {
 
     /// The live path.
     pub(crate) fn web(&self) -> String {
-        self.site.folder().replace("/opt/talia-backend", "/var/www/talia-landing")
+        live_folder(self.site)
     }
 
     pub(crate) fn trees(&self) -> String {
@@ -296,6 +297,11 @@ impl Drop for Page<'_> {
     }
 }
 
+/// What Nginx serves.
+pub(crate) fn live_folder(site: &Site) -> String {
+    site.folder().replace("/opt/talia-backend", "/var/www/talia-landing")
+}
+
 /// As the client does it.
 pub(crate) const PUSH: [&str; 7] = [
     "-8",
@@ -311,11 +317,9 @@ pub(crate) fn revision() -> RevisionId {
     "0123456789abcdef0123456789abcdef01234567".parse().unwrap()
 }
 
-/// The asset of a version: another content has another name.
+/// The asset of a version.
 pub(crate) fn asset(version: &str) -> String {
-    let hash = ContentHash::of(version.as_bytes()).to_string();
-    // A letter and a number among its eight digits.
-    format!("assets/app-a1{}.css", &hash[..6])
+    crawler::asset("app", "css", version.as_bytes())
 }
 
 fn add(folder: &Utf8Path, above: &str, tree: &mut Tree) {

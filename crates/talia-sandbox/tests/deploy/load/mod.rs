@@ -5,6 +5,6 @@ mod client;
 mod told;
 mod work;
 
-pub(crate) use client::Target;
+pub(crate) use client::{Connection, Target};
 pub(crate) use told::{Told, what_was_seen_is_told};
 pub(crate) use work::{Kind, Load, Mix};
