@@ -85,6 +85,7 @@ const TESTS: &[harness::Lane] = &[
         secrets::a_secret_is_left_nowhere,
         registries::a_login_that_the_registry_refuses,
         registries::a_registry_that_is_gone,
+        registries::a_registry_that_dies_in_the_middle_of_a_layer,
         registries::a_file_that_was_edited_by_hand,
         registries::values_reach_the_app_byte_for_byte,
         kills::a_stopped_agent_holds_the_lock_until_it_is_ended,

@@ -1,14 +1,19 @@
 //! Registries that do not answer as they should, and files that were edited by hand.
 
+use std::{process::Command, time::Duration};
+
 use talia_pipeline::{
-    protocol::{Released, Request},
+    protocol::{Cancelled, Released, Request},
     templates::Role,
 };
 
 use crate::{
-    kit::{Behaviour, Yard},
+    kit::{Asking, Behaviour, Site, Version, Yard, said, until},
     load::Mix,
 };
+
+/// Long enough for some megabytes at the speed of [`begin_to_pull`].
+const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
     let site = yard.site();
@@ -52,6 +57,83 @@ pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
     site.is_settled_at(&a);
     site.released(&new);
     site.is_settled_at(&new);
+    load.stop().lost_nothing();
+}
+
+/// Starts a release that pulls slowly, and has the registry die when a part of the layer
+/// has come. Nobody is told of it: as where a host has gone.
+fn dies_while_it_is_pulled(site: &Site, version: &Version) -> Asking {
+    // A layer of 40 MB takes five seconds.
+    site.sandbox.slow_registry(64_000).unwrap();
+    let asking = site.begin_release(version);
+    until("a part of the layer has come", SOON, || {
+        let find = ["find", "/var/lib/docker/tmp", "-name", "GetImageBlob*", "-size", "+4M"];
+        !site.droplet.said(find).unwrap().is_empty()
+    });
+    site.sandbox.stop("registry").unwrap();
+    asking
+}
+
+/// The registry's address answers again or, before that, says that nobody listens there.
+fn listens(site: &Site, listens: bool) {
+    if listens {
+        site.sandbox.start("registry").unwrap();
+    }
+    let verb = if listens { "start" } else { "stop" };
+    site.droplet.said(["systemctl", verb, "registry.socket", "registry.service"]).unwrap();
+}
+
+/// How many bytes the registry gave last to one who asked for the rest of a layer.
+fn fetched_in_parts(site: &Site) -> u64 {
+    let container = site.sandbox.place().container("registry");
+    let log = said(Command::new("docker").args(["logs", "--tail=50", &container]));
+    let rest = log.lines().rev().find_map(|line| line.split(" HTTP/1.1\" 206 ").nth(1));
+    let rest = rest.unwrap_or_else(|| panic!("nobody asked for the rest of a layer: {log}"));
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
+    let site = yard.site();
+    let (a, _) = site.pair();
+    let heavy = site.images.heavy("dies while it is pulled", 40);
+    let before = site.containers();
+    let load = site.load(Mix::light());
+
+    // A host that has gone says nothing, and whoever waits for it can be ended.
+    let waiting = dies_while_it_is_pulled(&site, &heavy);
+    let cancelled = site.ask(Role::Deploy, &Request::Cancel(None));
+    assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
+    assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);
+    waiting.wait().failed(130, &[]);
+    site.sandbox.start("registry").unwrap();
+    site.is_settled_at(&a);
+
+    let path = "/etc/docker/daemon.json";
+    let engine = site.droplet.read(path).unwrap();
+    let set = |content: &[u8]| {
+        site.droplet.write(path, content, 0o644).unwrap();
+        site.droplet.restart_engine().unwrap();
+    };
+    // Else the engine itself asks for a minute whether it is back.
+    let once = String::from_utf8(engine.clone()).unwrap();
+    set(once.replacen('{', "{\"max-download-attempts\": 1,", 1).as_bytes());
+    let asking = dies_while_it_is_pulled(&site, &heavy);
+    listens(&site, false);
+    let failed = asking.wait();
+    set(&engine);
+    listens(&site, true);
+    println!("{:.1} s: {}", failed.took.as_secs_f64(), failed.failure());
+    failed.failed(1, &["the release's image", "connection refused"]);
+    assert_eq!(site.containers(), before);
+    site.is_settled_at(&a);
+
+    // The rerun: one that is back soon is waited for, and goes on where it was.
+    let asking = dies_while_it_is_pulled(&site, &heavy);
+    listens(&site, false);
+    listens(&site, true);
+    asking.wait().answer::<Released>();
+    site.is_settled_at(&heavy);
+    assert!(fetched_in_parts(&site) < 40 << 20, "what had come was fetched again");
     load.stop().lost_nothing();
 }
 

@@ -86,8 +86,9 @@ impl Step for ImageOffered {
 /// `docker image pull --quiet -- REPOSITORY@DIGEST`, as root's login for this
 /// environment.
 ///
-/// Accepts exit 0; tried three times. What is there already is not fetched again, and
-/// layers that came before a break are kept.
+/// Accepts exit 0; tried three times. What is there already is not fetched again. Each time
+/// the engine itself asks five times for the rest of a layer whose line breaks; once it has
+/// given up, that layer begins anew.
 #[derive(Debug)]
 pub struct ImagePull {
     reference: String,

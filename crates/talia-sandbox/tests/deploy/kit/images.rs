@@ -94,17 +94,25 @@ impl Images {
     pub(crate) fn version(&self, name: &str, behaviour: Behaviour) -> Version {
         let mut made = self.made.lock().unwrap();
         let known = made.entry(format!("{name} {behaviour:?}"));
-        known.or_insert_with_key(|key| self.make(key, behaviour)).clone()
+        known.or_insert_with_key(|key| self.make(key, &behaviour.variables(), "")).clone()
+    }
+
+    /// A version that does nothing wrong and has one layer of this many megabytes, which
+    /// no compression makes smaller.
+    pub(crate) fn heavy(&self, name: &str, megabytes: u32) -> Version {
+        let mut made = self.made.lock().unwrap();
+        let weigh = format!("RUN head --bytes={megabytes}M /dev/urandom > /tmp/weight\n");
+        let known = made.entry(format!("{name} of {megabytes} MB"));
+        known.or_insert_with_key(|key| self.make(key, "", &weigh)).clone()
     }
 
     /// One layer less than a copy: variables and labels alone.
-    fn make(&self, key: &str, behaviour: Behaviour) -> Version {
+    fn make(&self, key: &str, variables: &str, more: &str) -> Version {
         let revision = format!("{:016x}", fingerprint(key)).repeat(3)[..40].to_owned();
         let recipe = format!(
-            "FROM {}\nENV TALIA_REVISION={revision} {}\n\
-             LABEL org.opencontainers.image.revision={revision}\n",
+            "FROM {}\nENV TALIA_REVISION={revision} {variables}\n\
+             LABEL org.opencontainers.image.revision={revision}\n{more}",
             self.load,
-            behaviour.variables()
         );
         let digest = self.push(&self.repository, &revision[..12], &recipe);
         Version { revision: revision.parse().unwrap(), digest }
