@@ -72,9 +72,6 @@ const TESTS: &[harness::Lane] = &[
         landing::a_cancelled_landing_release_is_undone,
         landing::a_disk_that_is_full_costs_nothing,
         landing::a_release_in_place,
-        soak::upgrades_and_rollbacks,
-        soak::the_literal_command,
-        landing::fifty_releases_under_a_crawler,
         landing::a_client_deploys_in_place,
         landing::a_client_deploys_without_an_agent,
     ],
@@ -101,7 +98,11 @@ const TESTS: &[harness::Lane] = &[
 ];
 
 /// What takes long, and measures.
-const SOAK: &[harness::Lane] = &[tests![soak::upgrades_and_rollbacks, soak::the_literal_command]];
+const SOAK: &[harness::Lane] = &[tests![
+    soak::upgrades_and_rollbacks,
+    soak::the_literal_command,
+    landing::fifty_releases_under_a_crawler,
+]];
 
 fn main() -> ExitCode {
     let soak = std::env::args().any(|argument| argument == "--soak");
