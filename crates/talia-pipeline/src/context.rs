@@ -87,7 +87,16 @@ impl Context {
     /// # Errors
     /// When the question cannot be answered, or when the step has an effect.
     pub fn observe<S: Step>(&self, question: S) -> Result<S::Output> {
-        self.core.observe(&self.place(), &question, &self.cancel)
+        self.core.observe(&self.place(), &question, &self.cancel, false)
+    }
+
+    /// As [`Context::observe`], but the run asks anew: for what somebody else may have
+    /// changed while the run was at work. The plan goes on with the answer that it has.
+    ///
+    /// # Errors
+    /// As [`Context::observe`].
+    pub fn observe_anew<S: Step>(&self, question: S) -> Result<S::Output> {
+        self.core.observe(&self.place(), &question, &self.cancel, true)
     }
 
     /// As [`Context::observe`], where no answer is an answer too: `None` when the

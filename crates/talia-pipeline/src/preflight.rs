@@ -219,7 +219,7 @@ fn look_up_one(name: &str, shell: &Shell, cancel: &Cancel, limits: Limits) -> Re
     };
     let probe = tool.probe();
     requirement.probe = Some(probe.clone());
-    match shell.observe(&probe, cancel, limits) {
+    match shell.observe(&probe, cancel, limits, false) {
         Ok(answer) => {
             let said = format!("{} {}", answer.stdout(), answer.stderr());
             let version = version_in(&said);

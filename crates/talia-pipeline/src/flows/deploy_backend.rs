@@ -22,7 +22,7 @@ use crate::{
 use super::{
     Remote,
     commit::{Chosen, refuse_older},
-    publish::{Publish, Registry, build, choose, find, log_in},
+    publish::{Publish, Registry, Tagged, build, choose, find, log_in},
 };
 
 /// What is to be deployed, and where.
@@ -178,12 +178,19 @@ fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<De
          healthy, nothing is backed up or taken back, and there is no rollback",
     );
     let (chosen, registry) = (&prospect.chosen, &prospect.registry);
-    if let Some(reason) = keeps_latest(cx, order, registry, chosen)? {
-        return Err(Error::refused(format!("the server runs what `latest` names: {reason}"))
-            .hint("name that commit or a later one with `--revision`"));
+    let refused = |reason: &str| {
+        Error::refused(format!("the server runs what `latest` names: {reason}"))
+            .hint("name that commit or a later one with `--revision`")
+    };
+    let now = registry.tagged(cx, &ImageTag::latest())?;
+    if let Some(reason) = keeps_latest(cx, order, chosen, now.as_ref())? {
+        return Err(refused(&reason));
     }
     let (digest, built) = image(cx, order, prospect)?;
     let latest = move_latest(cx, order, registry, chosen, &digest)?;
+    if let Latest::Stays(reason) = &latest {
+        return Err(refused(reason));
+    }
     order.remote.script(cx, "deploy")?;
     Ok(Deployed { revision: chosen.revision.clone(), digest, built, released: None, latest })
 }
@@ -218,11 +225,11 @@ fn move_latest(
     digest: &Digest,
 ) -> Result<Latest> {
     let latest = ImageTag::latest();
-    let now = registry.tagged(cx, &latest)?;
-    if now.is_some_and(|now| now.manifest.is_or_lists(digest)) {
+    let now = registry.tagged_now(cx, &latest)?;
+    if now.as_ref().is_some_and(|now| now.manifest.is_or_lists(digest)) {
         return Ok(Latest::Already);
     }
-    if let Some(reason) = keeps_latest(cx, order, registry, chosen)? {
+    if let Some(reason) = keeps_latest(cx, order, chosen, now.as_ref())? {
         cx.note(format!("`latest` stays: {reason}"));
         return Ok(Latest::Stays(reason));
     }
@@ -232,15 +239,14 @@ fn move_latest(
     Ok(Latest::Moved)
 }
 
-/// Why `latest` may not name this commit, if it may not.
+/// Why `latest`, which is at `now`, may not name this commit, if it may not.
 fn keeps_latest(
     cx: &Context,
     order: &Deploy<'_>,
-    registry: &Registry,
     chosen: &Chosen,
+    now: Option<&Tagged>,
 ) -> Result<Option<String>> {
-    let now = registry.tagged(cx, &ImageTag::latest())?;
-    let Some(before) = now.and_then(|now| now.revision) else { return Ok(None) };
+    let Some(before) = now.and_then(|now| now.revision.as_ref()) else { return Ok(None) };
     let (root, revision) = (&order.publish.root, chosen.revision.commit());
     match cx.observe(Ancestor::new(root, before.commit(), revision)) {
         Ok(true) => Ok(None),

@@ -15,7 +15,7 @@ use crate::{
         git::{CommittedFile, FreshFolder, GitArchive, LeftOut, RepositoryRoot, Unpack},
         image::Builder,
         registry::{
-            BuilderDriver, DockerConfig, ImageLabels, ImagePush, ImageTag, PushedDigest,
+            BuilderDriver, DockerConfig, ImageLabels, ImagePush, ImageTag, Manifest, PushedDigest,
             RegistryImage, RegistryLogin, RemoveDockerConfig, registry_of,
         },
     },
@@ -94,9 +94,19 @@ impl Registry {
 
     /// What the registry has under a tag: its digest, and the commit that it names.
     pub(super) fn tagged(&self, cx: &Context, tag: &ImageTag) -> Result<Option<Tagged>> {
-        let Some(manifest) = cx.observe(self.look(&tag.of(&self.repository)))? else {
-            return Ok(None);
-        };
+        let manifest = cx.observe(self.look(&tag.of(&self.repository)))?;
+        self.labelled(cx, manifest)
+    }
+
+    /// The same as it is by now, for a tag that others move.
+    pub(super) fn tagged_now(&self, cx: &Context, tag: &ImageTag) -> Result<Option<Tagged>> {
+        let manifest = cx.observe_anew(self.look(&tag.of(&self.repository)))?;
+        self.labelled(cx, manifest)
+    }
+
+    /// With the commit that it names; what a digest names stays the same.
+    fn labelled(&self, cx: &Context, manifest: Option<Manifest>) -> Result<Option<Tagged>> {
+        let Some(manifest) = manifest else { return Ok(None) };
         let revision = match self.client {
             Builder::Buildx => {
                 let labels = cx.observe(self.labels(&manifest.digest.of(&self.repository)))?;
@@ -111,7 +121,7 @@ impl Registry {
 
 /// An image under a tag.
 pub(super) struct Tagged {
-    pub(super) manifest: crate::steps::registry::Manifest,
+    pub(super) manifest: Manifest,
     /// The commit that its label names.
     pub(super) revision: Option<RevisionId>,
 }

@@ -141,12 +141,14 @@ impl Core {
         }
     }
 
-    /// Answers a question; see [`crate::Context::observe`].
+    /// Answers a question; a run does not take an earlier answer when it is to ask
+    /// `anew`. See [`crate::Context::observe`].
     pub(crate) fn observe<S: Step>(
         &self,
         id: &str,
         step: &S,
         cancel: &Cancel,
+        anew: bool,
     ) -> Result<S::Output> {
         let label = step.label();
         if step.action().effect() != Effect::Read {
@@ -159,7 +161,8 @@ impl Core {
         let result = match step.action() {
             Action::Work { work, .. } => work(),
             Action::Command { line, read } => {
-                self.shell.observe(&line, cancel, self.limits).and_then(|a| read(&a))
+                let anew = anew && matches!(self.runner, Runner::Shell);
+                self.shell.observe(&line, cancel, self.limits, anew).and_then(|a| read(&a))
             }
             Action::Poll { .. } => {
                 Err(Error::usage(format!("{label} waits for something, so it is no observation")))

@@ -86,14 +86,16 @@ impl Shell {
         File::options().create(true).append(true).open(path).ok()
     }
 
-    /// Answers a question without telling anybody.
+    /// Answers a question without telling anybody: with the answer that it has, unless it
+    /// is to ask `anew`.
     pub(crate) fn observe(
         &self,
         line: &CommandLine,
         cancel: &Cancel,
         limits: Limits,
+        anew: bool,
     ) -> Result<Answer> {
-        {
+        if !anew {
             let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, answer)) = observed.iter().find(|(asked, _)| asked == line) {
                 return accepted(line, answer.clone());
@@ -101,6 +103,7 @@ impl Shell {
         }
         let answer = self.spawn("observation", line, cancel, limits, None, &|_| {})??;
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        observed.retain(|(asked, _)| asked != line);
         observed.push((line.clone(), answer.clone()));
         drop(observed);
         accepted(line, answer)

@@ -96,6 +96,19 @@ fn an_observation_is_answered_once_for_plan_and_run_and_all_branches() {
 }
 
 #[test]
+fn what_others_may_have_changed_is_asked_anew_by_the_run() {
+    let (folder, world) = logging(&["git", "docker"]);
+    let mut pipeline = Pipeline::new("test", folder.path(), world);
+    let finished = pipeline.run(|cx| {
+        cx.observe(call("revision", "git log").reads())?;
+        cx.run(call("release", "docker push"))?;
+        cx.observe_anew(call("revision", "git log").reads())
+    });
+    assert_eq!(finished.result.unwrap(), "git version 99.1\n");
+    assert_eq!(folder.read("log"), "git log\ndocker --version\ndocker push\ngit log\n");
+}
+
+#[test]
 fn what_has_an_effect_cannot_be_observed_and_is_not_executed() {
     let (folder, world) = logging(&["tool"]);
     let mut pipeline = Pipeline::new("test", folder.path(), world);
