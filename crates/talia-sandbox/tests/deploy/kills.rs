@@ -6,10 +6,9 @@ use talia_pipeline::{
     protocol::{Cancelled, Released, Request},
     templates::Role,
 };
-use talia_sandbox::Balloon;
 
 use crate::{
-    kit::{Site, Yard, said, until},
+    kit::{Yard, said, until},
     load::Mix,
 };
 
@@ -209,44 +208,6 @@ pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     site.droplet.restart_engine().unwrap();
     site.go_on();
     assert_eq!(asking.wait().exit, Some(0));
-    site.is_settled_at(&b);
-    load.stop().lost_nothing();
-}
-
-/// Leaves nothing free where `folder` is, whoever else writes there meanwhile.
-fn full(site: &Site, folder: &str) -> Balloon {
-    let balloon = site.droplet.fill_disk(folder, 4 << 20).unwrap();
-    let rest = format!(
-        "dd if=/dev/zero bs=4k oflag=append conv=notrunc status=none of={folder}/.balloon || :"
-    );
-    site.droplet.script(&rest).unwrap();
-    balloon
-}
-
-/// Fills the engine's disk when the image is about to be pulled, then the journal's.
-pub(crate) fn a_disk_that_is_full(yard: &Yard) {
-    let site = yard.small();
-    let (a, b) = site.pair();
-    let load = site.load(Mix::light());
-    let asking = site.stopped("stop before \"pull image\"", &b);
-    let balloon = full(&site, "/var/lib/docker");
-    site.go_on();
-    let failed = asking.wait();
-    println!("while it pulls: {}", failed.failure());
-    failed.failed(1, &["no space left on device"]);
-    let early = site.release(&b);
-    println!("before it begins: {}", early.failure());
-    early.failed(3, &["MB free"]);
-    balloon.free().unwrap();
-    site.is_settled_at(&a);
-
-    let balloon = full(&site, "/opt");
-    let refused = site.release(&b);
-    println!("without a journal: {}", refused.failure());
-    assert_ne!(refused.exit, Some(0));
-    balloon.free().unwrap();
-    site.is_settled_at(&a);
-    site.released(&b);
     site.is_settled_at(&b);
     load.stop().lost_nothing();
 }
