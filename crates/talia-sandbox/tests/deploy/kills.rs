@@ -3,7 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use talia_pipeline::{
-    protocol::{Cancelled, Released, Request},
+    protocol::{Cancelled, Request},
     templates::Role,
 };
 
@@ -14,60 +14,6 @@ use crate::{
 
 /// Long enough for a start under load.
 const SOON: Duration = Duration::from_secs(20);
-
-/// Kills the agent at every boundary of an upgrade in turn. After each: clients have
-/// lost nothing, the rerun converges, and a rollback leads back to where it began.
-pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
-    let site = yard.site();
-    let (a, b) = site.pair();
-    site.released(&b);
-    let steps = site.last_steps();
-    site.have(&a);
-    println!("{} boundaries: {}", steps.len(), steps.join(", "));
-    assert!(steps.len() >= 8, "an upgrade has more steps: {steps:?}");
-
-    // Between two kills nothing is waited for.
-    let _stability = site.policy("stability_seconds", "0");
-    let load = site.load(Mix::light());
-    // The rerun is the same request, whichever of the two is live by then.
-    let request = site.release_request(&b, Some(a.revision.clone()));
-    let mut seen = 0;
-    for n in 0..=steps.len() {
-        let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
-        let dying = {
-            let _stability = site.policy("stability_seconds", "1");
-            site.faults(&fault);
-            let dying = site.ask(Role::Deploy, &request);
-            site.no_faults();
-            dying
-        };
-        // A round of questions less, and the last number is never reached.
-        let ended = n + 2 > steps.len() && dying.exit == Some(0);
-        assert!(ended || dying.exit == Some(137), "{fault}: {:?} {dying:#?}", dying.exit);
-        let state = site.status();
-        assert!(state.lock.is_none(), "{fault}: {state:#?}");
-        let (requests, failures) = load.so_far();
-        let step = n.checked_sub(1).and_then(|n| steps.get(n)).map_or("nothing", String::as_str);
-        println!(
-            "{fault} ({step}): served {:?}, unfinished {:?}, {failures} failures",
-            state.served.map(|revision| revision.short().to_owned()),
-            state.unfinished.is_some()
-        );
-        assert_eq!(failures, 0, "{fault}: clients have noticed");
-        assert!(requests > seen, "{fault}: the load goes on");
-        seen = requests;
-
-        let rerun: Released = site.ask(Role::Deploy, &request).answer();
-        assert_eq!(rerun.live.revision, b.revision, "{fault}");
-        site.is_settled_at(&b);
-        let back: Released = site.rollback(None).answer();
-        assert_eq!(back.live.revision, a.revision, "{fault}");
-        site.is_settled_at(&a);
-    }
-    let told = load.stop();
-    println!("{told}");
-    told.lost_nothing();
-}
 
 pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     let site = yard.site();

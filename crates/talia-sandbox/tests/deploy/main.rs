@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the harness tells what `cargo test` does")]
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
+mod boundaries;
 #[path = "../../../../xtask/tests/real/canary.rs"]
 mod canary;
 mod disks;
@@ -76,7 +77,7 @@ const TESTS: &[harness::Test] = tests![
     kills::an_engine_that_restarts_while_health_is_waited_for,
     disks::a_disk_that_is_full,
     disks::a_disk_that_fills_up_during_a_release,
-    kills::an_agent_that_is_killed_at_any_step,
+    boundaries::an_agent_that_is_killed_at_any_step,
     kills::a_host_that_reboots_in_the_middle,
     landing::a_folder_made_by_hand_becomes_the_first_release,
     landing::changes_are_released_and_rolled_back,
