@@ -3,72 +3,17 @@
 use std::{process::Command, time::Duration};
 
 use talia_pipeline::{
-    protocol::{Cancelled, Released, Request},
+    protocol::{Cancelled, Request},
     templates::Role,
 };
-use talia_sandbox::Balloon;
 
 use crate::{
-    kit::{Site, Yard, said, until},
+    kit::{Yard, said, until},
     load::Mix,
 };
 
 /// Long enough for a start under load.
 const SOON: Duration = Duration::from_secs(20);
-
-/// Kills the agent at every boundary of an upgrade in turn. After each: clients have
-/// lost nothing, the rerun converges, and a rollback leads back to where it began.
-pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
-    let site = yard.site();
-    let (a, b) = site.pair();
-    site.released(&b);
-    let steps = site.last_steps();
-    site.have(&a);
-    println!("{} boundaries: {}", steps.len(), steps.join(", "));
-    assert!(steps.len() >= 8, "an upgrade has more steps: {steps:?}");
-
-    // Between two kills nothing is waited for.
-    let _stability = site.policy("stability_seconds", "0");
-    let load = site.load(Mix::light());
-    // The rerun is the same request, whichever of the two is live by then.
-    let request = site.release_request(&b, Some(a.revision.clone()));
-    let mut seen = 0;
-    for n in 0..=steps.len() {
-        let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
-        let dying = {
-            let _stability = site.policy("stability_seconds", "1");
-            site.faults(&fault);
-            let dying = site.ask(Role::Deploy, &request);
-            site.no_faults();
-            dying
-        };
-        // A round of questions less, and the last number is never reached.
-        let ended = n + 2 > steps.len() && dying.exit == Some(0);
-        assert!(ended || dying.exit == Some(137), "{fault}: {:?} {dying:#?}", dying.exit);
-        let state = site.status();
-        assert!(state.lock.is_none(), "{fault}: {state:#?}");
-        let (requests, failures) = load.so_far();
-        let step = n.checked_sub(1).and_then(|n| steps.get(n)).map_or("nothing", String::as_str);
-        println!(
-            "{fault} ({step}): served {:?}, unfinished {:?}, {failures} failures",
-            state.served.map(|revision| revision.short().to_owned()),
-            state.unfinished.is_some()
-        );
-        assert_eq!(failures, 0, "{fault}: clients have noticed");
-        assert!(requests > seen, "{fault}: the load goes on");
-        seen = requests;
-
-        let rerun: Released = site.ask(Role::Deploy, &request).answer();
-        assert_eq!(rerun.live.revision, b.revision, "{fault}");
-        site.is_settled_at(&b);
-        let back: Released = site.rollback(None).answer();
-        assert_eq!(back.live.revision, a.revision, "{fault}");
-        site.is_settled_at(&a);
-    }
-    let told = load.stop();
-    println!("{told}");
-    told.lost_nothing();
-}
 
 pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     let site = yard.site();
@@ -209,44 +154,6 @@ pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     site.droplet.restart_engine().unwrap();
     site.go_on();
     assert_eq!(asking.wait().exit, Some(0));
-    site.is_settled_at(&b);
-    load.stop().lost_nothing();
-}
-
-/// Leaves nothing free where `folder` is, whoever else writes there meanwhile.
-fn full(site: &Site, folder: &str) -> Balloon {
-    let balloon = site.droplet.fill_disk(folder, 4 << 20).unwrap();
-    let rest = format!(
-        "dd if=/dev/zero bs=4k oflag=append conv=notrunc status=none of={folder}/.balloon || :"
-    );
-    site.droplet.script(&rest).unwrap();
-    balloon
-}
-
-/// Fills the engine's disk when the image is about to be pulled, then the journal's.
-pub(crate) fn a_disk_that_is_full(yard: &Yard) {
-    let site = yard.small();
-    let (a, b) = site.pair();
-    let load = site.load(Mix::light());
-    let asking = site.stopped("stop before \"pull image\"", &b);
-    let balloon = full(&site, "/var/lib/docker");
-    site.go_on();
-    let failed = asking.wait();
-    println!("while it pulls: {}", failed.failure());
-    failed.failed(1, &["no space left on device"]);
-    let early = site.release(&b);
-    println!("before it begins: {}", early.failure());
-    early.failed(3, &["MB free"]);
-    balloon.free().unwrap();
-    site.is_settled_at(&a);
-
-    let balloon = full(&site, "/opt");
-    let refused = site.release(&b);
-    println!("without a journal: {}", refused.failure());
-    assert_ne!(refused.exit, Some(0));
-    balloon.free().unwrap();
-    site.is_settled_at(&a);
-    site.released(&b);
     site.is_settled_at(&b);
     load.stop().lost_nothing();
 }

@@ -9,6 +9,8 @@
 
 #[path = "../../../../xtask/tests/real/canary.rs"]
 mod canary;
+mod boundaries;
+mod disks;
 mod failures;
 mod fidelity;
 mod gate;
@@ -91,6 +93,9 @@ const TESTS: &[harness::Lane] = &[
         kills::a_client_that_reads_nothing_holds_nothing_up,
         kills::a_cancelled_release_is_undone,
         kills::an_engine_that_restarts_while_health_is_waited_for,
+        disks::a_disk_that_is_full,
+        disks::a_disk_that_fills_up_during_a_release,
+        boundaries::an_agent_that_is_killed_at_any_step,
         kills::a_disk_that_is_full,
         kills::an_agent_that_is_killed_at_any_step,
         kills::a_host_that_reboots_in_the_middle,

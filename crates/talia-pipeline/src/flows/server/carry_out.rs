@@ -11,7 +11,8 @@ use crate::{
     steps::{
         image::ImagePresent,
         server::{
-            ImagePull, KeepPushed, Migrate, Pause, RemoveRelease, ServedHealth, WriteRelease,
+            ImagePull, KeepPushed, MarkRelease, Migrate, Pause, RemoveRelease, ServedHealth,
+            WriteRelease,
         },
     },
 };
@@ -149,6 +150,8 @@ fn forward(
     }
     start(cx, compose, server)?;
     wait_healthy(cx, server, record, &server.policy.health)?;
+    // A disk that has filled up meanwhile is found while clients have what they had.
+    cx.run(MarkRelease::new(&server.layout, record.clone()))?;
     let switched = switch(cx, server, record.slot);
     if switched.is_ok() || may_be_switched(server) {
         *reached = Reached::Switched;

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::Error,
-    server::{Layout, PushedFile, Record, Records, ServerFiles, compose_env},
+    server::{Fate, Layout, PushedFile, Record, Records, ServerFiles, compose_env},
     step::{Action, Step, Summary},
 };
 
@@ -137,7 +137,8 @@ impl Step for WriteRelease {
     }
 }
 
-/// In this process: what has become of a release, in its record.
+/// In this process: what has become of a release, in its record. One of which nothing has
+/// become yet is written again: whether the disk takes what will be said of it.
 #[derive(Debug)]
 pub struct MarkRelease {
     layout: Layout,
@@ -155,7 +156,10 @@ impl Step for MarkRelease {
     type Output = ();
 
     fn label(&self) -> String {
-        "record".into()
+        match self.record.fate {
+            Fate::Begun => "room for the record".into(),
+            Fate::Live { .. } | Fate::Undone { .. } => "record".into(),
+        }
     }
 
     fn action(&self) -> Action<'_, ()> {
@@ -167,9 +171,9 @@ impl Step for MarkRelease {
 
     fn summary(&self, (): &()) -> Summary {
         Summary::line(match &self.record.fate {
-            crate::server::Fate::Begun => "begun".to_owned(),
-            crate::server::Fate::Live { .. } => format!("{} is live", self.record.id),
-            crate::server::Fate::Undone { reason } => format!("undone: {reason}"),
+            Fate::Begun => "there is".to_owned(),
+            Fate::Live { .. } => format!("{} is live", self.record.id),
+            Fate::Undone { reason } => format!("undone: {reason}"),
         })
     }
 }
@@ -209,7 +213,7 @@ impl Step for RemoveRelease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{server::Fate, settings::Policy, steps::testing::check};
+    use crate::{settings::Policy, steps::testing::check};
 
     fn layout() -> Layout {
         Layout::new(&"production".parse().unwrap(), &Policy::default())

@@ -143,9 +143,14 @@ impl Site {
 
     #[track_caller]
     pub(crate) fn rollback(&self, to: Option<ReleaseId>) -> Said {
+        self.ask(Role::Deploy, &self.rollback_request(to))
+    }
+
+    #[track_caller]
+    pub(crate) fn rollback_request(&self, to: Option<ReleaseId>) -> Request {
         let by = "test".parse().unwrap();
         let from = self.status().live.unwrap().release;
-        self.ask(Role::Deploy, &Request::Rollback { to, from, by, accept_schema: false })
+        Request::Rollback { to, from, by, accept_schema: false }
     }
 
     /// A version that does nothing wrong.
