@@ -86,6 +86,9 @@ const TESTS: &[harness::Test] = tests![
     landing::an_agent_that_is_killed_at_any_step_of_a_landing_release,
     landing::a_first_landing_release_that_is_killed_keeps_the_folder,
     landing::a_cancelled_landing_release_is_undone,
+    landing::a_client_that_is_killed_in_a_landing_release,
+    landing::a_line_that_is_cut_in_a_landing_release,
+    landing::a_power_cut_in_a_landing_release,
     landing::a_disk_that_is_full_costs_nothing,
     landing::a_release_in_place,
 ];
