@@ -9,6 +9,7 @@ mod client;
 mod failures;
 mod gate;
 mod kills;
+mod lost;
 mod releases;
 mod soak;
 
@@ -24,6 +25,10 @@ pub(crate) use gate::{
 pub(crate) use kills::{
     a_cancelled_landing_release_is_undone, a_first_landing_release_that_is_killed_keeps_the_folder,
     an_agent_that_is_killed_at_any_step_of_a_landing_release,
+};
+pub(crate) use lost::{
+    a_client_that_is_killed_in_a_landing_release, a_line_that_is_cut_in_a_landing_release,
+    a_power_cut_in_a_landing_release,
 };
 pub(crate) use releases::{
     a_folder_made_by_hand_becomes_the_first_release, a_release_in_place,

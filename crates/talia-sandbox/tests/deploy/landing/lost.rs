@@ -1,0 +1,166 @@
+//! A client that is killed, a line that is cut, a server that loses its power: what is left
+//! settles, and the same client again gets there.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::{crawler::Crawler, page::Page};
+use crate::{
+    kit::{Project, Ran, Yard, said, until},
+    support::Temp,
+};
+
+const SOON: Duration = Duration::from_secs(20);
+/// Enough for rsync to be at it for some seconds.
+const SLOW: &str = "--bwlimit=40";
+const LARGE: usize = 400_000;
+
+/// The real client, with a page's source as its landing page.
+struct Client<'a> {
+    page: &'a Page<'a>,
+    project: Project,
+    slow: Temp,
+}
+
+impl<'a> Client<'a> {
+    fn new(page: &'a Page<'a>) -> Self {
+        let slow = Temp::new();
+        let rsync = slow.path().join("rsync");
+        fs::write(&rsync, format!("#!/bin/sh\nexec /usr/bin/rsync {SLOW} \"$@\"\n")).unwrap();
+        fs::set_permissions(&rsync, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { page, project: Project::new(page.site), slow }
+    }
+
+    fn command(&self) -> Command {
+        let source = self.project.root().join("infra/reference/landing/src");
+        drop(fs::remove_dir_all(&source));
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        said(Command::new("cp").args(["-a", "--", self.page.source().as_str(), source.as_str()]));
+        let environment = &self.page.site.environment;
+        self.project.xtask(&["deploy", "landing", "--env", environment, "--allow-deletions=10"])
+    }
+
+    fn start(&self, mut command: Command) -> Child {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// One whose rsync takes its time.
+    fn slow(&self) -> Child {
+        let mut command = self.command();
+        let path = std::env::var("PATH").unwrap();
+        self.start({
+            command.env("PATH", format!("{}:{path}", self.slow.path()));
+            command
+        })
+    }
+
+    /// One that has got to where the agent stops itself.
+    #[track_caller]
+    fn stopped(&self, fault: &str) -> Child {
+        let site = self.page.site;
+        site.faults(fault);
+        let child = self.start(self.command());
+        let stopped = ["pgrep", "--runstates", "T", "--exact", "talia-agent"];
+        until("the agent has stopped itself", SOON, || {
+            site.droplet.exec(stopped).unwrap().exit == 0
+        });
+        site.no_faults();
+        child
+    }
+
+    /// The same client again, which has to get there.
+    #[track_caller]
+    fn again(&self) -> Ran {
+        Ran::of(&mut self.command()).ended(0)
+    }
+}
+
+pub(crate) fn a_client_that_is_killed_in_a_landing_release(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    let client = Client::new(&page);
+    let end = |mut child: Child| {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    page.have("one");
+    let crawler = Crawler::start(site.target());
+
+    page.version("two");
+    fs::write(page.source().join("large"), "x".repeat(LARGE)).unwrap();
+    let child = client.slow();
+    until("rsync works", SOON, || {
+        site.droplet.exec(["pgrep", "--exact", "rsync"]).unwrap().exit == 0
+    });
+    end(child);
+    // What it has left here and there is ended or taken over.
+    assert!(client.again().stdout.contains("is live on"));
+    page.is_settled_at("two");
+
+    // A commit that has begun is finished without its client.
+    for fault in ["stop before \"keep the tree\"", "stop after \"switch to\""] {
+        page.have("one");
+        page.version("two");
+        end(client.stopped(fault));
+        site.go_on();
+        until("the release is finished", SOON, || site.status().landing.unwrap().lock.is_none());
+        page.is_settled_at("two");
+        assert!(client.again().stdout.contains("nothing to do"), "{fault}");
+    }
+    crawler.missed_nothing();
+}
+
+pub(crate) fn a_line_that_is_cut_in_a_landing_release(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    let client = Client::new(&page);
+    page.have("one");
+    page.version("two");
+    let child = client.stopped("stop before \"switch to\"");
+    let began = Instant::now();
+    site.droplet.partition().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    println!("    noticed after {:.1} s: {}", began.elapsed().as_secs_f64(), told.trim());
+    assert_eq!(output.status.code(), Some(5), "{told}");
+    assert!(told.contains("state unknown: ask `cargo xtask status --env"), "{told}");
+    site.go_on();
+    site.droplet.heal().unwrap();
+    until("the release is finished without its client", SOON, || {
+        site.status().landing.unwrap().lock.is_none()
+    });
+    page.is_settled_at("two");
+    assert!(client.again().stdout.contains("nothing to do"));
+}
+
+/// Cuts the power just before and just after the switch: what is served when the host is
+/// up again is one tree, and nothing of the other one is in the way.
+pub(crate) fn a_power_cut_in_a_landing_release(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    let client = Client::new(&page);
+    for (fault, served) in
+        [("stop before \"switch to\"", "one"), ("stop after \"switch to\"", "two")]
+    {
+        page.have("one");
+        page.version("two");
+        let mut child = client.stopped(fault);
+        site.droplet.power_cut().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(5), "{fault}");
+        site.droplet.start().unwrap();
+        let (status, text) = page.served("/");
+        println!("    {fault}: {status} {}", text.trim());
+        assert!(status == 200 && text.contains(&format!("<p>{served}</p>")), "{status} {text}");
+        // The server puts right what was left by itself, by its unit talia-boot.
+        until("nothing is unfinished", SOON * 3, || {
+            let landing = site.status().landing.unwrap();
+            landing.lock.is_none() && landing.unfinished.is_none()
+        });
+        client.again();
+        page.is_settled_at("two");
+    }
+}
