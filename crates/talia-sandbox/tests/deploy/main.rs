@@ -7,9 +7,9 @@
 #![expect(clippy::print_stdout, reason = "the harness tells what `cargo test` does")]
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
+mod boundaries;
 #[path = "../../../../xtask/tests/real/canary.rs"]
 mod canary;
-mod boundaries;
 mod disks;
 mod failures;
 mod fidelity;
@@ -99,8 +99,6 @@ const TESTS: &[harness::Lane] = &[
         disks::a_disk_that_is_full,
         disks::a_disk_that_fills_up_during_a_release,
         boundaries::an_agent_that_is_killed_at_any_step,
-        kills::a_disk_that_is_full,
-        kills::an_agent_that_is_killed_at_any_step,
         kills::a_host_that_reboots_in_the_middle,
     ],
 ];
