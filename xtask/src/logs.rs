@@ -4,6 +4,7 @@ use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     ErrorKind, Event, ExitCode, Report, Result, World,
     parse::app_log,
+    process::Cancel,
     protocol::{LogQuery, Role},
     report::console,
 };
@@ -44,7 +45,8 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         console::print(&records.iter().map(|record| told(record, is_raw)).collect::<String>());
         return Ok(ExitCode::Success);
     }
-    let pipeline = target.session.pipeline("logs", matches, false)?.report(Records { is_raw });
+    let records = Records { is_raw, reading: target.session.signals.clone() };
+    let pipeline = target.session.pipeline("logs", matches, false)?.report(records);
     let finished = target.session.guard(pipeline)?.run(|cx| {
         target.remote.open(cx)?;
         target.remote.follow_logs(cx, &query)
@@ -58,14 +60,17 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
 /// Prints records as they come.
 struct Records {
     is_raw: bool,
+    /// Ended when nobody reads on, as with `| head`.
+    reading: Cancel,
 }
 
 impl Report for Records {
     fn event(&mut self, event: &Event) {
         if let Event::Remote { told: event, .. } = event
             && let Event::Output { text, .. } = event.as_ref()
+            && console::try_print(&told(text, self.is_raw)).is_err()
         {
-            console::print(&told(text, self.is_raw));
+            self.reading.interrupt();
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct Session {
     pub(crate) target: Utf8PathBuf,
     /// Whether `--root` was given, so that nothing but the folder is known.
     foreign: bool,
-    signals: Cancel,
+    /// Ends what runs, as Ctrl-C does.
+    pub(crate) signals: Cancel,
 }
 
 impl Session {

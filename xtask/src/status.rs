@@ -70,7 +70,8 @@ fn told(state: &ServerState) -> String {
             None => "free".to_owned(),
         },
     ));
-    if let Some(release) = &state.unfinished {
+    // While somebody works there, it is what he is at.
+    if let Some(release) = state.unfinished.as_ref().filter(|_| state.lock.is_none()) {
         lines.push(("unfinished", format!("{release}: the next deploy settles it")));
     }
     let drift = if state.drift.is_empty() { "none".to_owned() } else { state.drift.join("; ") };
@@ -107,7 +108,7 @@ fn told_landing(landing: &LandingState, now: u64) -> Vec<(&'static str, String)>
         let works = if open.works { ", its rsync works" } else { "" };
         lines.push(("", format!("{} is open, by {}{works}", open.id, open.by)));
     }
-    if let Some(release) = &landing.unfinished {
+    if let Some(release) = landing.unfinished.as_ref().filter(|_| landing.transaction.is_none()) {
         lines.push(("", format!("{release} is unfinished: the next deploy settles it")));
     }
     lines

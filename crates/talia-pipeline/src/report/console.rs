@@ -103,6 +103,16 @@ pub fn print(text: &str) {
     Console::stdout().print(text);
 }
 
+/// Prints to standard output what is worth nothing without a reader.
+///
+/// # Errors
+/// When nobody reads any more.
+pub fn try_print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Prints to standard error.
 pub fn print_error(text: &str) {
     drop(io::stderr().write_all(text.as_bytes()));

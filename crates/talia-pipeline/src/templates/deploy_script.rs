@@ -126,6 +126,8 @@ deploy)
     # Held for as long as anything of this deploy works.
     exec 9>> lock
     flock --nonblock 9 || refuse 'another deploy works here'
+    # A client that has gone ends nothing: Compose would die of its broken pipe.
+    trap '' PIPE
     docker compose pull && docker compose up -d --remove-orphans
     ;;
 status) docker compose ps --all ;;
