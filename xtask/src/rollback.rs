@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, Error, ExitCode, Result, World,
+    Context, Error, ExitCode, Plan, Result, World,
     flows::{Rollback, look_back, rollback_backend},
-    protocol::{ReleaseId, Role, Taken},
+    protocol::{BackOutlook, ReleaseId, Role},
     report::console,
 };
 
@@ -14,7 +14,7 @@ use crate::{
     asking::{Asking, still_meant, who, yes},
     cli,
     environment::{Target, env},
-    session::print_plan,
+    session::{plan_code, print_plan},
     told,
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let (session, name) = (&target.session, target.remote.environment());
     let asking = Asking::new(matches, &target)?;
     let by = who(&session.world);
-    let seen: RefCell<Option<Taken>> = RefCell::new(None);
+    let seen: RefCell<Option<BackOutlook>> = RefCell::new(None);
     let confirmed = RefCell::new(None);
     let flow = |cx: &Context| {
         let order = Rollback {
@@ -71,23 +71,21 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             to: to.clone(),
             accept_schema: matches.get_flag("accept-schema"),
         };
-        let live = look_back(cx, &order)?;
-        still_meant(&confirmed.borrow(), &live.release)?;
-        seen.replace(Some(live.clone()));
-        rollback_backend(cx, &order, &live)
+        let outlook = look_back(cx, &order)?;
+        still_meant(&confirmed.borrow(), &meant(&outlook))?;
+        seen.replace(Some(outlook.clone()));
+        rollback_backend(cx, &order, &outlook)
     };
     if matches.contains_id("plan") {
-        return Ok(print_plan(matches, &session.pipeline("rollback", matches, false)?.plan(flow)?));
+        let plan = session.pipeline("rollback", matches, false)?.plan(flow);
+        return print_outlook(matches, seen.take().as_ref(), plan);
     }
     if asking.is_needed() {
         session.pipeline("rollback", matches, false)?.plan(flow)?;
-        if let Some(taken) = seen.take() {
-            let live = &taken;
-            let to =
-                to.as_ref().map_or("the last good release before it".into(), ToString::to_string);
-            let live = format!("{} ({})", live.release, live.revision.short());
-            asking.ask(&format!("Go back on {name} from {live} to {to}?"))?;
-            confirmed.replace(Some(taken.release));
+        if let Some(outlook) = seen.take() {
+            console::print(&told::back_outlook(&outlook));
+            asking.ask(&format!("Go back on {name}?"))?;
+            confirmed.replace(Some(meant(&outlook)));
         }
     }
     let began = session.world.elapsed();
@@ -98,4 +96,32 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         console::print(&told::rolled_back(released, name, seconds));
     }
     Ok(finished.exit_code)
+}
+
+/// What a person says yes to: what is live, and what would be instead.
+fn meant(outlook: &BackOutlook) -> (Option<ReleaseId>, Option<ReleaseId>) {
+    let live = outlook.state.live.as_ref().map(|live| live.release.clone());
+    (live, outlook.to.as_ref().map(|to| to.release.release.clone()))
+}
+
+/// Prints a plan, and where it leads to; where it would be refused, that alone.
+fn print_outlook(
+    matches: &ArgMatches,
+    outlook: Option<&BackOutlook>,
+    plan: Result<Plan>,
+) -> Result<ExitCode> {
+    let is_json = cli::text(matches, "plan") == Some("json");
+    if let Some(outlook) = outlook.filter(|_| !is_json) {
+        console::print(&format!("{}\n", told::back_outlook(outlook)));
+    }
+    let plan = plan?;
+    if is_json {
+        console::print(&format!("{}\n", plan.to_json_with("prospect", &outlook)));
+        return Ok(plan_code(&plan));
+    }
+    let code = print_plan(matches, &plan);
+    if let Some(outlook) = outlook {
+        console::print(&format!("\non the server: {}", outlook.text));
+    }
+    Ok(code)
 }

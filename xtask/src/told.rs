@@ -2,7 +2,10 @@
 
 use talia_pipeline::{
     flows::{Deployed, Latest, Prospect},
-    protocol::{EnvironmentName, Outlook, Released, RevisionId},
+    protocol::{
+        BackOutlook, EnvironmentName, ImageAt, Outlook, Refusal, Released, RevisionId, ServerState,
+        Taken,
+    },
 };
 
 use crate::{
@@ -72,30 +75,71 @@ fn server(prospect: &Prospect, outlook: &Outlook) -> Vec<(&'static str, String)>
     lines.push(("compose", if diff.is_empty() { no_change() } else { "changes".to_owned() }));
     lines.extend(diff.lines().map(|line| ("", harmless(line))));
     lines.push(("containers", containers(prospect)));
-    lines.push(("free disk", bytes(state.free_bytes)));
-    lines.push((
-        "backup",
-        match &state.backup {
-            Some(backup) => {
-                let drilled = if backup.drilled_ms.is_some() { ", drilled" } else { "" };
-                format!("{} {}{drilled}", backup.id, ago(state.at_ms, backup.at_ms))
-            }
-            None => "none that counts".to_owned(),
-        },
-    ));
-    lines.push((
-        "lock",
-        match &state.lock {
-            Some(lock) => {
-                let since = ago(state.at_ms, lock.since_ms);
-                format!("{} by {}, {since}", harmless(&lock.doing), lock.by)
-            }
-            None => "free".to_owned(),
-        },
-    ));
+    lines.extend(room(state));
     lines.extend(state.drift.iter().map(|file| ("drift", harmless(file))));
-    lines.extend(outlook.refused.iter().map(|reason| ("refused", harmless(&reason.message))));
+    lines.extend(refused(&outlook.refused));
     lines
+}
+
+/// What a change needs of a server: space, a backup, and nobody else at work.
+fn room(state: &ServerState) -> [(&'static str, String); 3] {
+    let backup = match &state.backup {
+        Some(backup) => {
+            let drilled = if backup.drilled_ms.is_some() { ", drilled" } else { "" };
+            format!("{} {}{drilled}", backup.id, ago(state.at_ms, backup.at_ms))
+        }
+        None => "none that counts".to_owned(),
+    };
+    let lock = match &state.lock {
+        Some(lock) => {
+            let since = ago(state.at_ms, lock.since_ms);
+            format!("{} by {}, {since}", harmless(&lock.doing), lock.by)
+        }
+        None => "free".to_owned(),
+    };
+    [("free disk", bytes(state.free_bytes)), ("backup", backup), ("lock", lock)]
+}
+
+fn refused(reasons: &[Refusal]) -> impl Iterator<Item = (&'static str, String)> {
+    reasons.iter().map(|reason| ("refused", harmless(&reason.message)))
+}
+
+/// What a rollback begins from, and where it leads to.
+pub(crate) fn back_outlook(outlook: &BackOutlook) -> String {
+    let now = outlook.state.at_ms;
+    let release = |name, release: &Taken| {
+        let since = ago(now, release.at_ms);
+        [
+            (name, format!("{} by {}, {since}", release.release, release.by)),
+            ("", format!("{} {}", release.revision, release.digest)),
+        ]
+    };
+    let mut lines = Vec::new();
+    match &outlook.state.live {
+        Some(live) => lines.extend(release("live", live)),
+        None => lines.push(("live", "nothing".to_owned())),
+    }
+    match &outlook.to {
+        Some(to) => {
+            lines.extend(release("back to", &to.release));
+            let image = match &to.image {
+                ImageAt::Server => "on the server".to_owned(),
+                ImageAt::Registry => "in the registry, to be pulled".to_owned(),
+                ImageAt::Gone(reason) => format!("gone: {}", harmless(reason)),
+            };
+            lines.push(("image", image));
+            let database = match to.schema_changed {
+                Some(true) => "its schema has changed since; a rollback changes no data",
+                Some(false) => "its schema is as it was then",
+                None => "no backup tells whether its schema has changed since",
+            };
+            lines.push(("database", database.to_owned()));
+        }
+        None => lines.push(("back to", "nothing".to_owned())),
+    }
+    lines.extend(room(&outlook.state));
+    lines.extend(refused(&outlook.refused));
+    rows(&lines)
 }
 
 /// Which containers are started and ended.
@@ -247,6 +291,41 @@ mod tests {
         assert!(prospect(&same).contains("containers  none, where the live one is well"));
         same.there = Some(digest("d"));
         assert!(prospect(&same).contains("containers  one is started in green"));
+    }
+
+    #[test]
+    fn where_a_rollback_leads_to_is_told() {
+        let outlook = |image: &str| {
+            let text = format!(
+                r#"{{"state":{{"environment":"staging","at_ms":1795508100000,"live":{},
+                      "served":{{"Ok":"{NEXT}"}},"slots":[],"free_bytes":1048576}},
+                    "to":{{"release":{},"image":{image},"schema_changed":true}},"steps":null,
+                    "text":"","refused":[{{"message":"it has moved on","exit_code":4}}]}}"#,
+                taken(NEXT, &digest("a")),
+                taken(LIVE, &digest("c")),
+            );
+            back_outlook(&serde_json::from_str(&text).unwrap())
+        };
+        assert_eq!(
+            outlook("\"registry\""),
+            format!(
+                "live       20261124T051500Z-0123456789ab by ana@laptop, 2026-11-24 05:15 UTC, 3 h ago\n           \
+                 {NEXT} {}\n\
+                 back to    20261124T051500Z-89abcdef0123 by ana@laptop, 2026-11-24 05:15 UTC, 3 h ago\n           \
+                 {LIVE} {}\n\
+                 image      in the registry, to be pulled\n\
+                 database   its schema has changed since; a rollback changes no data\n\
+                 free disk  1.0 MiB\n\
+                 backup     none that counts\n\
+                 lock       free\n\
+                 refused    it has moved on\n",
+                digest("a"),
+                digest("c")
+            )
+        );
+        assert!(outlook("\"server\"").contains("image      on the server\n"));
+        let gone = outlook(r#"{"gone":"deleted\u001b[2J"}"#);
+        assert!(gone.contains("image      gone: deleted\n"), "{gone}");
     }
 
     #[test]

@@ -6,13 +6,14 @@ use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        BackOrder, Order, Server, backup_now, difference, drill_now, hold_for_latest,
+        BackOrder, Order, Server, backup_now, difference, drill_now, earlier, hold_for_latest,
         install_agent, maintenance, prune, push, release, releases, restore, restore_plan,
         rollback, settle_all, status,
     },
     process::Cancel,
     protocol::{
-        Cancelled, Hello, LockHolder, Outlook, Refusal, ReleaseId, Request, Role, Version, Who,
+        BackOutlook, Cancelled, Hello, LockHolder, Outlook, Refusal, ReleaseId, Request, Role,
+        RunId, Version, Who, Whose,
     },
     report::{Feed, Journal},
     server::{
@@ -56,7 +57,7 @@ pub(crate) enum Area {
 /// run is told by the run.
 pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCode> {
     let text = request.to_string();
-    let ask = Ask { site, feed, text: &text };
+    let ask = Ask { site, feed, text: &text, run: None };
     match request {
         Request::Hello(version) => ask.hello(version),
         Request::Status => ask.read(&site.signals, status),
@@ -66,14 +67,15 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             let order = Order { digest, revision, after: None, accept_drift };
             ask.plan(&order)
         }
-        Request::Release { digest, revision, after, by, accept_drift } => {
+        Request::Release { digest, revision, after, by, run, accept_drift } => {
             let order = Order { digest, revision, after: Some(after), accept_drift };
-            ask.release(by, &order)
+            ask.of_run(run).release(by, &order)
         }
-        Request::Rollback { to, from, by, accept_schema } => {
+        Request::Rollback { to, from, by, run, accept_schema } => {
             let order = BackOrder { to, from, accept_schema };
-            ask.change(by, move |cx, server| rollback(cx, server, &order))
+            ask.of_run(run).change(by, move |cx, server| rollback(cx, server, &order))
         }
+        Request::RollbackPlan { to, accept_schema } => ask.plan_back(to, accept_schema),
         Request::Backup => ask.change(ask.role(), backup_now),
         Request::Drill(id) => {
             ask.change(ask.role(), move |cx, server| drill_now(cx, server, id.as_deref()))
@@ -82,7 +84,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
         Request::Restore(id) => ask.change(ask.role(), move |cx, server| restore(cx, server, &id)),
-        Request::Cancel(by) => ask.cancel(by.as_ref()),
+        Request::Cancel(whose) => ask.cancel(whose.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::AgentInstall => ask.install_agent(),
@@ -105,6 +107,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site,
     pub(crate) feed: &'a Feed,
     text: &'a str,
+    /// The client's run, where it has named it.
+    run: Option<RunId>,
 }
 
 impl Ask<'_> {
@@ -137,7 +141,15 @@ impl Ask<'_> {
         Ok(journal)
     }
 
+    /// The same, asked in this run of the client.
+    fn of_run(self, run: Option<RunId>) -> Self {
+        Self { run, ..self }
+    }
+
     fn run_id(&self) -> String {
+        if let Some(run) = &self.run {
+            return run.to_string();
+        }
         format!("{:013}-{}", self.site.world.now_ms(), std::process::id())
     }
 
@@ -186,26 +198,49 @@ impl Ask<'_> {
 
     fn plan(&self, order: &Order) -> Result<ExitCode> {
         let server = self.server(self.role());
-        let mut refused = Vec::new();
-        let pipeline = self.pipeline(&self.site.signals);
-        let plan = pipeline.plan(|cx| release(cx, &server, order));
-        let (steps, text) = match plan {
-            Ok(plan) => {
-                (serde_json::from_str(&plan.to_json()).unwrap_or_default(), plan.to_string())
-            }
-            Err(error) => {
-                refused.extend(error.failures().iter().map(|failure| Refusal {
-                    message: failure.to_string(),
-                    hint: failure.hint_text().map(str::to_owned),
-                    exit_code: failure.exit_code().code(),
-                }));
-                (serde_json::Value::Null, String::new())
-            }
-        };
+        let ((steps, text), refused) = self.planned(|cx| release(cx, &server, order));
         let mut pipeline = self.pipeline(&self.site.signals);
         let finished = pipeline.run(|cx| difference(cx, &server));
         let (state, difference) = finished.result?;
         Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
+    }
+
+    fn plan_back(&self, to: Option<ReleaseId>, accept_schema: bool) -> Result<ExitCode> {
+        let server = self.server(self.role());
+        let mut pipeline = self.pipeline(&self.site.signals);
+        let found = pipeline.run(|cx| earlier(cx, &server, to.as_ref()));
+        let (state, earlier) = found.result?;
+        let Some(live) = &state.live else {
+            return Ok(self.tell(&BackOutlook::new(
+                state,
+                earlier,
+                Default::default(),
+                Vec::new(),
+            )));
+        };
+        let order = BackOrder { to, from: live.release.clone(), accept_schema };
+        let (plan, refused) = self.planned(|cx| rollback(cx, &server, &order));
+        Ok(self.tell(&BackOutlook::new(state, earlier, plan, refused)))
+    }
+
+    /// A flow's plan, as data and as text, or why there is none.
+    fn planned<T>(
+        &self,
+        flow: impl FnOnce(&Context) -> Result<T>,
+    ) -> ((serde_json::Value, String), Vec<Refusal>) {
+        let error = match self.pipeline(&self.site.signals).plan(flow) {
+            Ok(plan) => {
+                let steps = serde_json::from_str(&plan.to_json()).unwrap_or_default();
+                return ((steps, plan.to_string()), Vec::new());
+            }
+            Err(error) => error,
+        };
+        let refusal = |failure: &Error| Refusal {
+            message: failure.to_string(),
+            hint: failure.hint_text().map(str::to_owned),
+            exit_code: failure.exit_code().code(),
+        };
+        (Default::default(), error.failures().iter().map(refusal).collect())
     }
 
     /// A release, and the lock left behind while the client moves `latest`.
@@ -302,11 +337,19 @@ impl Ask<'_> {
         self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self, by: Option<&Who>) -> Result<ExitCode> {
+    fn cancel(&self, whose: Option<&Whose>) -> Result<ExitCode> {
         let lock = self.site.layout.lock();
-        let running = holder(&lock)?.filter(|running| by.is_none_or(|by| *by == running.by));
-        let Some(running) = running else {
-            let ended = self.cancel_landing(by)?;
+        let is_meant = |running: &LockHolder| {
+            let in_run = |run: &RunId| run.as_str() == running.run;
+            whose
+                .is_none_or(|whose| whose.by == running.by && whose.run.as_ref().is_none_or(in_run))
+        };
+        let Some(running) = holder(&lock)?.filter(is_meant) else {
+            // Of the landing page, no client names its run.
+            let ended = match whose {
+                Some(Whose { run: Some(_), .. }) => None,
+                _ => self.cancel_landing(whose.map(|whose| &whose.by))?,
+            };
             return Ok(ended.unwrap_or_else(|| self.tell(&Cancelled::NothingRan)));
         };
         if !["release", "rollback"].contains(&running.doing.as_str()) {

@@ -120,6 +120,11 @@ impl Context {
         self.core.find_program(&self.place(), name)
     }
 
+    /// What names this run, and the folder of its logs. A plan has none.
+    pub fn run_id(&self) -> Option<&str> {
+        self.core.run.as_deref()
+    }
+
     /// Runs two branches side by side and waits for both.
     ///
     /// # Errors

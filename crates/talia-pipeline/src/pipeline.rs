@@ -228,6 +228,7 @@ impl Pipeline {
     fn core(&self, runner: Runner, shell: &Arc<Shell>, cancel: Cancel) -> Core {
         Core {
             runner,
+            run: None,
             shell: Arc::clone(shell),
             events: None,
             slots: Slots::new(self.jobs),
@@ -288,7 +289,9 @@ impl Pipeline {
             Ok(shell) => shell,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let core = Arc::new(self.core(Runner::Fake(fake), &shell, Cancel::new()));
+        let mut core = self.core(Runner::Fake(fake), &shell, Cancel::new());
+        core.run = Some("fake".to_owned());
+        let core = Arc::new(core);
         let cx = Context::new(Arc::clone(&core));
         let result = cx.finish(flow(&cx));
         let Runner::Fake(fake) = &core.runner else { unreachable!("the runner is the fake") };
@@ -346,6 +349,7 @@ impl Pipeline {
             }
         };
         let mut core = self.core(Runner::Shell, &shell, self.cancel.child());
+        core.run = Some(run.to_owned());
         core.events = Some(events);
         core.missing = preflight::missing(&plan.requirements);
         let core = Arc::new(core);

@@ -107,9 +107,12 @@ impl Droplet {
         let name = format!("write-{}-{:?}", std::process::id(), std::thread::current().id());
         let file = self.place.file(&name.replace(['(', ')'], "-"));
         write_private(&file, content)?;
-        let mode = format!("--mode={mode:04o}");
-        let install = ["install", &mode, "--no-target-directory", "--", "/dev/stdin", path];
-        let put = Exec::new(self.container(), install).stdin(Stdin::File(file.clone()));
+        // At no moment does anybody find half of it, or none.
+        let whole = "install --mode=\"$1\" --no-target-directory -- /dev/stdin \"$2.new\" \
+                     && mv --no-target-directory -- \"$2.new\" \"$2\"";
+        let mode = format!("{mode:04o}");
+        let program = ["sh", "-eu", "-c", whole, "sh", &mode, path];
+        let put = Exec::new(self.container(), program).stdin(Stdin::File(file.clone()));
         let written = self.door.run(&put.named(format!("write {path}")));
         drop(std::fs::remove_file(&file));
         written.map(drop)

@@ -9,7 +9,9 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, ErrorKind, Result},
-    protocol::{Outlook, ReleaseId, Released, Request, RevisionId, Taken, Who},
+    protocol::{
+        Outlook, Refusal, ReleaseId, Released, Request, RevisionId, ServerState, Taken, Who,
+    },
     steps::{
         git::{
             Ancestor,
@@ -23,6 +25,7 @@ use super::{
     Remote,
     commit::{Chosen, refuse_older},
     publish::{Publish, Registry, Tagged, build, choose, find, log_in},
+    remote::run_id,
 };
 
 /// What is to be deployed, and where.
@@ -131,13 +134,14 @@ pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> 
         let is_kept = order.publish.environment.branch.is_some();
         refuse_older(cx, &order.publish.root, &live.revision, revision, is_kept, &back)?;
     }
-    refuse(outlook)?;
+    refuse(&outlook.state, &outlook.refused)?;
     let (digest, built) = image(cx, order, prospect)?;
     let request = Request::Release {
         digest: digest.clone(),
         revision: revision.clone(),
         after: live.map(|live| live.revision.clone()),
         by: order.by.clone(),
+        run: Some(run_id(cx)),
         accept_drift: order.accept_drift,
     };
     let hoped = hoped(order, prospect, &digest);
@@ -195,16 +199,16 @@ fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<De
     Ok(Deployed { revision: chosen.revision.clone(), digest, built, released: None, latest })
 }
 
-/// Refuses what the server would refuse, before anything is built for it.
-fn refuse(outlook: &Outlook) -> Result<()> {
-    if let Some(holder) = &outlook.state.lock {
+/// Refuses what the server would refuse, before anything is done for it.
+pub(super) fn refuse(state: &ServerState, refused: &[Refusal]) -> Result<()> {
+    if let Some(holder) = &state.lock {
         return Err(Error::refused(format!(
             "{} works on this server: {} (process {}, run {})",
             holder.by, holder.doing, holder.pid, holder.run
         ))
         .hint("wait until it has ended, or end it: `cargo xtask cancel`"));
     }
-    let refusals = outlook.refused.iter().map(|refusal| {
+    let refusals = refused.iter().map(|refusal| {
         let kind = ErrorKind::of_exit_code(refusal.exit_code);
         let error = Error::new(kind, format!("the server says: {}", refusal.message));
         match &refusal.hint {

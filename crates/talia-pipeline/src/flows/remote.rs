@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     private::PrivateFolder,
-    protocol::{Cancelled, EnvironmentName, Hello, Request, Role, Version, Who},
+    protocol::{Cancelled, EnvironmentName, Hello, Request, Role, RunId, Version, Whose},
     secret::SecretValue,
     settings::{Agent, Environment},
     steps::ssh::{Connection, SshClose, SshRequest},
@@ -34,6 +34,11 @@ const HELD: i32 = 4;
 /// left of the seven seconds that it has in all.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
 
+/// What names this run to an agent.
+pub(super) fn run_id(cx: &Context) -> RunId {
+    cx.run_id().and_then(|run| run.parse().ok()).unwrap_or_else(RunId::planned)
+}
+
 /// An environment's server, reached over one pinned connection as one of its roles.
 ///
 /// A flow begins with [`Remote::open`]; then it asks: [`Remote::observe`] for what
@@ -43,7 +48,8 @@ const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
 ///
 /// A lost connection in the middle of a change is an error of kind
 /// [`Unknown`](ErrorKind::Unknown): the agent finishes or reverts by itself, and
-/// `status` tells which. An interrupt in the middle of a release has it cancelled.
+/// `status` tells which. An interrupt in the middle of a release has it cancelled: this
+/// one, by its run, and not another one's.
 ///
 /// ```no_run
 /// use talia_pipeline::{
@@ -224,8 +230,11 @@ impl Remote {
         result.map_err(|error| {
             let was_interrupted = error.kind() == ErrorKind::Interrupted && cx.is_cancelled();
             match request {
-                Request::Release { by, .. } | Request::Rollback { by, .. } if was_interrupted => {
-                    self.cancelled(cx, by, error.step_label().unwrap_or_default())
+                Request::Release { by, run, .. } | Request::Rollback { by, run, .. }
+                    if was_interrupted =>
+                {
+                    let own = Whose { by: by.clone(), run: run.clone() };
+                    self.cancelled(cx, own, error.step_label().unwrap_or_default())
                 }
                 _ if was_interrupted => error.hint(format!(
                     "the server goes on with what it has begun: `{}` tells how it ends",
@@ -236,9 +245,9 @@ impl Remote {
         })
     }
 
-    /// Has the agent take back what this client has asked for.
-    fn cancelled(&self, cx: &Context, by: &Who, label: &str) -> Error {
-        let request = Request::Cancel(Some(by.clone()));
+    /// Has the agent take back what this run has asked for, and nothing else.
+    fn cancelled(&self, cx: &Context, own: Whose, label: &str) -> Error {
+        let request = Request::Cancel(Some(own));
         let ssh = self.ssh(&request).timeout(CANCELLED_WITHIN);
         let answer = cx.sheltered(|cx| cx.run(Ask::change(ssh, Cancelled::Undone)));
         let (kind, message) = match answer {
@@ -250,7 +259,8 @@ impl Remote {
             }
             Ok(Cancelled::NothingRan) => (
                 ErrorKind::Unknown,
-                "interrupted; nothing ran on the server yet, and it may begin still".to_owned(),
+                "interrupted; nothing of this ran on the server yet, and it may begin still"
+                    .to_owned(),
             ),
             Err(error) => (
                 ErrorKind::Unknown,

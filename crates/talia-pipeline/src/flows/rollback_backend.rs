@@ -4,10 +4,10 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, Result},
-    protocol::{ReleaseId, Released, Request, RevisionId, Taken, Who},
+    protocol::{BackOutlook, ReleaseId, Released, Request, RevisionId, Taken, Who},
 };
 
-use super::Remote;
+use super::{Remote, deploy_backend::refuse, remote::run_id};
 
 /// Where to go back to, and on which server.
 #[derive(Debug, Clone)]
@@ -22,33 +22,41 @@ pub struct Rollback<'a> {
     pub accept_schema: bool,
 }
 
-/// What is live before a rollback. Its first part.
+/// What a rollback begins from, and leads to, as the server says. Its first part; nothing
+/// is changed to find it out.
 ///
 /// # Errors
-/// Refused where the server has no agent, or where nothing is live.
-pub fn look_back(cx: &Context, order: &Rollback<'_>) -> Result<Taken> {
+/// Refused where the server has no agent; as [`Remote::observe`].
+pub fn look_back(cx: &Context, order: &Rollback<'_>) -> Result<BackOutlook> {
     if !order.remote.has_agent() {
         return Err(Error::refused("a server without an agent keeps no releases to go back to")
             .hint("revert the commit, and deploy that"));
     }
     order.remote.open(cx)?;
-    order
-        .remote
-        .status(cx)?
-        .live
-        .ok_or_else(|| Error::refused("nothing is live there, so there is nothing to go back from"))
+    let (to, accept_schema) = (order.to.clone(), order.accept_schema);
+    order.remote.observe(cx, Request::RollbackPlan { to, accept_schema })
 }
 
 /// Has the agent give clients an earlier release again: its image, its compose file,
 /// its environment. `latest` stays where it is.
 ///
 /// # Errors
-/// What the agent says. A rollback that failed has been taken back by the agent.
-pub fn rollback_backend(cx: &Context, order: &Rollback<'_>, live: &Taken) -> Result<Released> {
+/// Refused where nothing is live, or when the server would refuse it; what the agent says.
+/// A rollback that failed has been taken back by the agent.
+pub fn rollback_backend(
+    cx: &Context,
+    order: &Rollback<'_>,
+    outlook: &BackOutlook,
+) -> Result<Released> {
+    let Some(live) = &outlook.state.live else {
+        return Err(Error::refused("nothing is live there, so there is nothing to go back from"));
+    };
+    refuse(&outlook.state, &outlook.refused)?;
+    let to = outlook.to.as_ref().map(|to| &to.release);
     let hoped = Taken {
         release: ReleaseId::planned(),
-        revision: RevisionId::planned(),
-        digest: Digest::planned(),
+        revision: to.map_or_else(RevisionId::planned, |to| to.revision.clone()),
+        digest: to.map_or_else(Digest::planned, |to| to.digest.clone()),
         slot: None,
         at_ms: 0,
         by: order.by.clone(),
@@ -63,6 +71,7 @@ pub fn rollback_backend(cx: &Context, order: &Rollback<'_>, live: &Taken) -> Res
         to: order.to.clone(),
         from: live.release.clone(),
         by: order.by.clone(),
+        run: Some(run_id(cx)),
         accept_schema: order.accept_schema,
     };
     order.remote.run(cx, request, hoped)

@@ -9,7 +9,7 @@ use crate::{digest::Digest, hole};
 
 use super::{
     landing::LandingState,
-    request::Role,
+    role::Role,
     slot::Slot,
     version::Version,
     word::{EnvironmentName, ReleaseId, RevisionId, Who},
@@ -50,7 +50,7 @@ pub struct LockHolder {
     pub doing: String,
     /// Who asked for it.
     pub by: Who,
-    /// Its run, which names its logs.
+    /// Its run: that of the client, which names the client's logs; else the agent's own.
     pub run: String,
     /// Since when, in milliseconds since 1970.
     pub since_ms: u64,
@@ -218,6 +218,68 @@ impl Outlook {
     pub fn refused(mut self, refused: Vec<Refusal>) -> Self {
         self.refused = refused;
         self
+    }
+}
+
+/// Where the image of a release is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageAt {
+    /// On the server: nothing is pulled.
+    Server,
+    /// In the registry, which lets the server have it.
+    Registry,
+    /// Neither there nor here, for this reason.
+    Gone(String),
+}
+
+/// The release that a rollback leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Earlier {
+    /// The release.
+    pub release: Taken,
+    /// Where its image is.
+    pub image: ImageAt,
+    /// Whether the database's schema has changed since, as far as backups tell.
+    #[serde(default)]
+    pub schema_changed: Option<bool>,
+}
+
+impl Earlier {
+    /// This release, whose image is there.
+    pub fn new(release: Taken, image: ImageAt, schema_changed: Option<bool>) -> Self {
+        Self { release, image, schema_changed }
+    }
+}
+
+/// To `rollback … plan`: what a rollback would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BackOutlook {
+    /// What is so now.
+    pub state: ServerState,
+    /// Where it leads to; `None` where there is nothing to go back to.
+    pub to: Option<Earlier>,
+    /// The rollback's steps, as the plan of the agent's flow has them.
+    pub steps: serde_json::Value,
+    /// The same as text.
+    pub text: String,
+    /// Why it would be refused now.
+    #[serde(default)]
+    pub refused: Vec<Refusal>,
+}
+
+impl BackOutlook {
+    /// The state, where it leads to, the plan as data and as text, and why it would be
+    /// refused.
+    pub fn new(
+        state: ServerState,
+        to: Option<Earlier>,
+        (steps, text): (serde_json::Value, String),
+        refused: Vec<Refusal>,
+    ) -> Self {
+        Self { state, to, steps, text, refused }
     }
 }
 

@@ -10,22 +10,24 @@
 mod answer;
 mod landing;
 mod request;
+mod role;
 mod slot;
 mod version;
 mod word;
 mod words;
 
 pub use answer::{
-    BackupState, Cancelled, Difference, Drilled, Hello, LockHolder, Outlook, Refusal, Released,
-    RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
+    BackOutlook, BackupState, Cancelled, Difference, Drilled, Earlier, Hello, ImageAt, LockHolder,
+    Outlook, Refusal, Released, RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
 };
 pub use landing::{
     LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
     LandingReleased, LandingRequest, LandingState, LandingTaken, LandingTransaction,
     LandingVerified, LandingVersion,
 };
-pub use request::{LogQuery, Request, Role};
+pub use request::{LogQuery, Request, Whose};
+pub use role::Role;
 pub use slot::Slot;
 pub use version::Version;
 pub(crate) use word::compact_time;
-pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, Since, Who, utc};
+pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, RunId, Since, Who, utc};

@@ -9,44 +9,14 @@ use crate::{
 
 use super::{
     landing::LandingRequest,
+    role::Role,
     version::Version,
-    word::{ReleaseId, RequestId, RevisionId, Since, Who},
+    word::{ReleaseId, RequestId, RevisionId, RunId, Since, Who},
     words::Words,
 };
 
 /// The longest request, in bytes. What is larger comes on standard input.
 const LONGEST: usize = 4096;
-
-/// Whose key asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// What a CI job holds: releases, and reads.
-    Deploy,
-    /// A person's: what changes files, data or the agent itself as well.
-    Admin,
-}
-
-impl Role {
-    /// As a server's forced command names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Deploy => "deploy",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "deploy" => Ok(Self::Deploy),
-            "admin" => Ok(Self::Admin),
-            _ => Err(Error::usage("a role is `deploy` or `admin`")),
-        }
-    }
-}
 
 /// Which records of the app's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,6 +27,15 @@ pub struct LogQuery {
     pub since: Option<Since>,
     /// Those of this request alone.
     pub request_id: Option<RequestId>,
+}
+
+/// Whose work is to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    /// Who has asked for it.
+    pub by: Who,
+    /// In which run; any of theirs without it.
+    pub run: Option<RunId>,
 }
 
 /// What a client asks.
@@ -90,7 +69,7 @@ pub enum Request {
         /// Whether files that were edited on the server are taken as they are.
         accept_drift: bool,
     },
-    /// `release DIGEST REVISION after REVISION|none by WHO [accept-drift]`.
+    /// `release DIGEST REVISION after REVISION|none by WHO [run RUN] [accept-drift]`.
     Release {
         /// The image.
         digest: Digest,
@@ -100,10 +79,12 @@ pub enum Request {
         after: Option<RevisionId>,
         /// Who asks.
         by: Who,
+        /// In which run, so that it can be cancelled by that.
+        run: Option<RunId>,
         /// Whether files that were edited on the server are taken as they are.
         accept_drift: bool,
     },
-    /// `rollback ID|- from LIVE by WHO [accept-schema]`: back to a release that was good.
+    /// `rollback ID|- from LIVE by WHO [run RUN] [accept-schema]`: back to a release that was good.
     Rollback {
         /// Which one; without it the last good one before the live one.
         to: Option<ReleaseId>,
@@ -111,14 +92,23 @@ pub enum Request {
         from: ReleaseId,
         /// Who asks.
         by: Who,
+        /// In which run, so that it can be cancelled by that.
+        run: Option<RunId>,
+        /// Whether it is known that the database's schema has changed since.
+        accept_schema: bool,
+    },
+    /// `rollback ID|- plan [accept-schema]`: what a rollback would do.
+    RollbackPlan {
+        /// Which one; without it the last good one before the live one.
+        to: Option<ReleaseId>,
         /// Whether it is known that the database's schema has changed since.
         accept_schema: bool,
     },
     /// `backup`: a dump, proven to be readable.
     Backup,
-    /// `cancel [by WHO]`: end the release that is running, unless it has switched; with
-    /// a name, only one that this one has asked for.
-    Cancel(Option<Who>),
+    /// `cancel [by WHO [run RUN]]`: end the release that is running, unless it has
+    /// switched; with a name, only one that this one has asked for, in that run.
+    Cancel(Option<Whose>),
     /// `landing …`: about the landing page.
     Landing(LandingRequest),
     /// `rsync --server --daemon .`, as rsync itself asks for a daemon over ssh: the server's
@@ -161,6 +151,7 @@ impl Request {
             | Self::Plan { .. }
             | Self::Release { .. }
             | Self::Rollback { .. }
+            | Self::RollbackPlan { .. }
             | Self::Backup
             | Self::Cancel(_)
             | Self::Landing(_)
@@ -184,9 +175,12 @@ impl Request {
     pub fn is_read_only(&self) -> bool {
         match self {
             Self::Landing(request) => request.is_read_only(),
-            Self::Hello(_) | Self::Status | Self::Releases | Self::Logs(_) | Self::Plan { .. } => {
-                true
-            }
+            Self::Hello(_)
+            | Self::Status
+            | Self::Releases
+            | Self::Logs(_)
+            | Self::Plan { .. }
+            | Self::RollbackPlan { .. } => true,
             _ => false,
         }
     }
@@ -211,6 +205,17 @@ fn backup_id(text: &str) -> Result<String> {
         && (8..=64).contains(&text.len())
         && text.chars().all(plain);
     holds.then(|| text.to_owned()).ok_or_else(|| Error::usage("expected a backup's id"))
+}
+
+/// `run RUN`, where it comes next.
+fn run(words: &mut Words<'_>) -> Result<Option<RunId>> {
+    words.flag("run").then(|| words.parse("a run's id")).transpose()
+}
+
+impl From<Who> for Whose {
+    fn from(by: Who) -> Self {
+        Self { by, run: None }
+    }
 }
 
 impl FromStr for Request {
@@ -250,20 +255,28 @@ impl FromStr for Request {
                 words.keyword("after")?;
                 let after = words.maybe("none", "the live revision or `none`")?;
                 words.keyword("by")?;
-                let by = words.parse("a name")?;
+                let (by, run) = (words.parse("a name")?, run(&mut words)?);
                 let accept_drift = words.flag("accept-drift");
-                Self::Release { digest, revision, after, by, accept_drift }
+                Self::Release { digest, revision, after, by, run, accept_drift }
             }
             "rollback" => {
                 let to = words.maybe("-", "a release's id or `-`")?;
+                if words.flag("plan") {
+                    let accept_schema = words.flag("accept-schema");
+                    return words.end(Self::RollbackPlan { to, accept_schema });
+                }
                 words.keyword("from")?;
                 let from = words.parse("the live release's id")?;
                 words.keyword("by")?;
-                let by = words.parse("a name")?;
-                Self::Rollback { to, from, by, accept_schema: words.flag("accept-schema") }
+                let (by, run) = (words.parse("a name")?, run(&mut words)?);
+                Self::Rollback { to, from, by, run, accept_schema: words.flag("accept-schema") }
             }
             "backup" => Self::Backup,
-            "cancel" => Self::Cancel(words.flag("by").then(|| words.parse("a name")).transpose()?),
+            "cancel" if words.flag("by") => {
+                let (by, run) = (words.parse("a name")?, run(&mut words)?);
+                Self::Cancel(Some(Whose { by, run }))
+            }
+            "cancel" => Self::Cancel(None),
             "landing" => Self::Landing(LandingRequest::parse(&mut words)?),
             "rsync" if ["--server", "--daemon", "."].iter().all(|word| words.flag(word)) => {
                 Self::Rsync
@@ -313,6 +326,10 @@ impl fmt::Display for Request {
             word.map_or(none, AsRef::as_ref)
         }
         let flag = |set: bool, word: &'static str| if set { word } else { "" };
+        let in_run = |run: &Option<RunId>| match run {
+            Some(run) => format!(" run {run}"),
+            None => String::new(),
+        };
         match self {
             Self::Hello(version) => write!(f, "hello {version}"),
             Self::Status => f.write_str("status"),
@@ -331,17 +348,22 @@ impl fmt::Display for Request {
                 let (digest, drift) = (or(digest.as_ref(), "-"), flag(*accept_drift, DRIFT));
                 write!(f, "plan {digest} {revision}{drift}")
             }
-            Self::Release { digest, revision, after, by, accept_drift } => {
+            Self::Release { digest, revision, after, by, run, accept_drift } => {
                 let (after, drift) = (or(after.as_ref(), "none"), flag(*accept_drift, DRIFT));
-                write!(f, "release {digest} {revision} after {after} by {by}{drift}")
+                let run = in_run(run);
+                write!(f, "release {digest} {revision} after {after} by {by}{run}{drift}")
             }
-            Self::Rollback { to, from, by, accept_schema } => {
-                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, " accept-schema"));
-                write!(f, "rollback {to} from {from} by {by}{schema}")
+            Self::Rollback { to, from, by, run, accept_schema } => {
+                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, SCHEMA));
+                write!(f, "rollback {to} from {from} by {by}{}{schema}", in_run(run))
+            }
+            Self::RollbackPlan { to, accept_schema } => {
+                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, SCHEMA));
+                write!(f, "rollback {to} plan{schema}")
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel(None) => f.write_str("cancel"),
-            Self::Cancel(Some(by)) => write!(f, "cancel by {by}"),
+            Self::Cancel(Some(Whose { by, run })) => write!(f, "cancel by {by}{}", in_run(run)),
             Self::Landing(request) => write!(f, "{request}"),
             Self::Rsync => f.write_str("rsync --server --daemon ."),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
@@ -364,6 +386,7 @@ impl fmt::Display for Request {
 }
 
 const DRIFT: &str = " accept-drift";
+const SCHEMA: &str = " accept-schema";
 
 #[cfg(test)]
 mod tests {
@@ -386,7 +409,11 @@ mod tests {
             format!("release {digest} {SHA} after none by ana@laptop"),
             format!("release {digest} {SHA}-dirty after {SHA} by github/talia/42 accept-drift"),
             format!("rollback - from {id} by ana"),
-            format!("rollback {id} from {id} by ana accept-schema"),
+            format!("rollback {id} from {id} by ana run 1795508100042-7 accept-schema"),
+            format!("release {digest} {SHA} after {SHA} by ana run 1 accept-drift"),
+            "cancel by ana run 1795508100042-7".to_owned(),
+            "rollback - plan".to_owned(),
+            format!("rollback {id} plan accept-schema"),
             "backup".to_owned(),
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
@@ -509,6 +536,12 @@ mod tests {
             "hello",
             "hello 1",
             "rollback --force by x",
+            "cancel run 1",
+            "cancel by ana run",
+            "rollback plan",
+            "rollback - plan from x",
+            "cancel by ana run -1",
+            "cancel by ana run ../x",
             "release latest HEAD after none by x",
             "status\u{202e}",
             long.as_str(),
@@ -532,7 +565,7 @@ mod tests {
         ] {
             assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
         }
-        for verb in ["status", "backup", "cancel", "logs", "landing index -"] {
+        for verb in ["status", "backup", "cancel", "logs", "landing index -", "rollback - plan"] {
             assert!(asked(verb).is_ok(), "{verb}");
         }
     }

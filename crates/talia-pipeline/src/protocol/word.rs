@@ -121,6 +121,14 @@ word! {
 }
 
 word! {
+    /// One run of a client, which also names the folder of its logs:
+    /// `1795508100042-4711`.
+    RunId, "a run's id of at most 40 letters, digits and `-`", |text| {
+        !text.is_empty() && is_plain(text, 40, "-")
+    }
+}
+
+word! {
     /// A request's id, as the app logs it.
     RequestId, "a request id of at most 128 letters, digits and `._:-`", |text| {
         !text.is_empty() && is_plain(text, 128, "._:-")
@@ -177,6 +185,13 @@ impl RevisionId {
     /// Whether the tree differed from the commit.
     pub fn is_dirty(&self) -> bool {
         self.0.ends_with("-dirty")
+    }
+}
+
+impl RunId {
+    /// The stand-in for a run that has not begun.
+    pub fn planned() -> Self {
+        Self(hole::named("run id"))
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Limits {
 /// Shared by every context of a run.
 pub(crate) struct Core {
     pub(crate) runner: Runner,
+    /// The run's id; none in a plan.
+    pub(crate) run: Option<String>,
     pub(crate) shell: Arc<Shell>,
     pub(crate) events: Option<SyncSender<Event>>,
     pub(crate) slots: Slots,

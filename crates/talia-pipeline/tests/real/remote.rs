@@ -24,6 +24,7 @@ fn release() -> Request {
         revision: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
         after: None,
         by: "ana@laptop".parse().unwrap(),
+        run: None,
         accept_drift: false,
     }
 }

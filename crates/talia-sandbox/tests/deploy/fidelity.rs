@@ -275,6 +275,9 @@ pub(crate) fn a_plan_changes_nothing(yard: &Yard) {
         assert!(plan.stdout.contains("switch to"), "{}", plan.stdout);
     }
     outlook(&site, &site.well("b"));
+    let back = ["rollback", "backend", "--env", &site.environment, "--plan"];
+    let back = project.run(&back).ended(4);
+    assert!(back.stdout.contains("back to    nothing"), "{}", back.stdout);
     assert_eq!(engine_told(&site, &since), "", "the engine was told to do something");
     let after = state_of(&site);
     assert_eq!(after, before, "something on the server is another one");

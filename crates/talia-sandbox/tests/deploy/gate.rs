@@ -267,6 +267,7 @@ pub(crate) fn an_image_of_another_repository(yard: &Yard) {
         revision: site.well("b").revision,
         after: live,
         by: "test".parse().unwrap(),
+        run: None,
         accept_drift: false,
     };
     let said = site.ask(Role::Deploy, &request);

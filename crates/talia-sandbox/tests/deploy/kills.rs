@@ -1,14 +1,22 @@
 //! Agents, clients and servers that are killed: a rerun converges from what is left.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
+use serde_json::json;
 use talia_pipeline::{
-    protocol::{Cancelled, Request},
+    Context, ExitCode,
+    flows::Remote,
+    process::Cancel,
+    protocol::{Cancelled, Released, Request, Whose},
     templates::Role,
 };
 
 use crate::{
-    kit::{Yard, said, until},
+    kit::{Yard, said, until, within},
     load::Mix,
 };
 
@@ -75,6 +83,41 @@ pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
     load.stop().lost_nothing();
 }
 
+/// The line is cut, once before the switch and once before what the agent has to take
+/// back: it ends by its own rule, and the client says that it cannot know how.
+pub(crate) fn a_line_that_is_cut_in_the_middle(yard: &Yard) {
+    let site = yard.site();
+    let (a, b) = site.pair();
+    for (then, ends_at) in [("fail before \"confirm behind nginx\"", &a), ("", &b)] {
+        let live = site.status().live.unwrap();
+        let idle = live.slot.unwrap().other();
+        site.faults(&format!("stop before \"switch to {idle}\"\n{then}"));
+        let request = site.release_request(&b, Some(a.revision.clone()));
+        let hoped: Released = serde_json::from_value(json!({ "live": live })).unwrap();
+        let ask = |cx: &Context, remote: &Remote| remote.run(cx, request.clone(), hoped.clone());
+        let (has_ended, finished) = thread::scope(|scope| {
+            let client = scope.spawn(|| site.as_client(ask));
+            site.agent_has_stopped();
+            site.droplet.partition().unwrap();
+            site.go_on();
+            let has_ended = within(SOON, || site.agents() == 0);
+            site.droplet.heal().unwrap();
+            (has_ended, client.join().unwrap())
+        });
+        assert!(has_ended, "the agent waits for the line");
+        let error = finished.result.unwrap_err();
+        println!("{error}\n{}", error.hint_text().unwrap_or_default());
+        assert_eq!(finished.exit_code, ExitCode::Unknown);
+        assert!(error.hint_text().unwrap().contains("cargo xtask status --env"), "{error}");
+        // What it is told to ask resolves it.
+        let state = site.as_client(|cx, remote| remote.status(cx)).result.unwrap();
+        assert_eq!(state.live.unwrap().revision, ends_at.revision);
+        site.is_settled_at(ends_at);
+    }
+    let rerun = site.release_request(&b, Some(a.revision));
+    assert!(site.ask(Role::Deploy, &rerun).answer::<Released>().unchanged);
+}
+
 pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
     let site = yard.site();
     let (_, b) = site.pair();
@@ -93,24 +136,45 @@ pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
     site.is_settled_at(&b);
 }
 
+/// Two clients of one person: an interrupt of the one that has lost ends nothing; that of
+/// the other one has its own release taken back.
 pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
     let site = yard.site();
     let (a, b) = site.pair();
     let load = site.load(Mix::light());
-    let asking = {
+    let hoped: Released = serde_json::from_value(json!({ "live": site.status().live })).unwrap();
+    let cancel = Cancel::new();
+    let finished = thread::scope(|scope| {
         // Time to be cancelled in.
         let _stability = site.policy("stability_seconds", "30");
-        let asking = site.begin_release(&b);
+        let client = scope.spawn(|| {
+            site.interruptible(&cancel, |cx, remote| {
+                let mut request = site.release_request(&b, Some(a.revision.clone()));
+                if let Request::Release { run, .. } = &mut request {
+                    *run = cx.run_id().and_then(|run| run.parse().ok());
+                }
+                remote.run(cx, request, hoped.clone())
+            })
+        });
         until("the new version answers", SOON, || site.has_started(&b));
-        asking
-    };
-    let cancelled = site.ask(Role::Deploy, &Request::Cancel(None));
-    assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
-    let released = asking.wait();
-    println!("cancelled within {:.1} s\n{}", cancelled.took.as_secs_f64(), released.steps());
-    assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);
-    assert_eq!(released.exit, Some(130));
+        let holder = site.status().lock.unwrap();
+        let lost = Whose { by: holder.by.clone(), run: Some("1795508100042-1".parse().unwrap()) };
+        let said = site.ask(Role::Deploy, &Request::Cancel(Some(lost)));
+        let now = site.status().lock;
+        let began = Instant::now();
+        cancel.interrupt();
+        let finished = client.join().unwrap();
+        println!("cancelled within {:.1} s", began.elapsed().as_secs_f64());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!(said.answer::<Cancelled>(), Cancelled::NothingRan);
+        assert_eq!(now, Some(holder), "it ended what was another one's");
+        finished
+    });
+    let error = finished.result.unwrap_err();
+    assert_eq!(error.to_string(), "interrupted; the server took it back");
+    assert_eq!(finished.exit_code, ExitCode::Interrupted);
     site.is_settled_at(&a);
+
     load.stop().lost_nothing();
 }
 

@@ -3,7 +3,9 @@
 use std::{process::Command, time::Duration};
 
 use talia_pipeline::{
-    protocol::{Cancelled, Released, Request},
+    ExitCode,
+    flows::{Rollback, look_back, rollback_backend},
+    protocol::{BackOutlook, Cancelled, ImageAt, Released, Request, Who},
     templates::Role,
 };
 
@@ -137,6 +139,55 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
     load.stop().lost_nothing();
 }
 
+/// FAULT 20: where the image of an earlier release is, is said before anything is done.
+pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
+    let site = yard.site();
+    let (_, b) = site.pair();
+    let old = site.images.version("gone later", Behaviour::Well);
+    site.released(&old);
+    site.released(&b);
+    let outlook = || -> BackOutlook {
+        let plan = Request::RollbackPlan { to: None, accept_schema: false };
+        let outlook: BackOutlook = site.ask(Role::Deploy, &plan).answer();
+        assert_eq!(outlook.state.live.as_ref().unwrap().revision, b.revision);
+        assert_eq!(outlook.to.as_ref().unwrap().release.digest, old.digest);
+        outlook
+    };
+    let image = |outlook: &BackOutlook| outlook.to.as_ref().unwrap().image.clone();
+    let here = outlook();
+    assert_eq!((image(&here), here.refused.as_slice()), (ImageAt::Server, &[][..]));
+    assert!(here.text.contains("switch to") && !here.text.contains("pull image"), "{}", here.text);
+
+    let reference = format!("{}@{}", site.images.repository(), old.digest);
+    site.droplet.said(["docker", "image", "rm", "--force", "--", &reference]).unwrap();
+    let pruned = outlook();
+    assert_eq!((image(&pruned), pruned.refused.as_slice()), (ImageAt::Registry, &[][..]));
+    assert!(pruned.text.contains("pull image"), "{}", pruned.text);
+
+    let registry = site.sandbox.registry();
+    let (login, url) = (
+        format!("{}:{}", registry.user, registry.password),
+        format!("http://{}/v2/talia/backend/manifests/{}", registry.address, old.digest),
+    );
+    let delete = ["curl", "--fail", "--silent", "--user", &login, "--request", "DELETE", &url];
+    site.droplet.said(delete).unwrap();
+    let gone = outlook();
+    let ImageAt::Gone(reason) = image(&gone) else { panic!("{gone:#?}") };
+    assert!(reason.contains("has no"), "{reason}");
+    assert_eq!(gone.refused.iter().map(|one| one.exit_code).collect::<Vec<_>>(), [3]);
+    // A client goes no further than that; and the server would not either.
+    let by: Who = "test".parse().unwrap();
+    let refused = site.as_client(|cx, remote| {
+        let order = Rollback { remote, by: by.clone(), to: None, accept_schema: false };
+        let outlook = look_back(cx, &order)?;
+        rollback_backend(cx, &order, &outlook)
+    });
+    println!("{}", refused.result.unwrap_err());
+    assert_eq!(refused.exit_code, ExitCode::Preflight);
+    site.rollback(None).failed(3, &["has no", "deploy its revision anew"]);
+    site.is_settled_at(&b);
+}
+
 pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     let site = yard.site();
     let (a, b) = site.pair();
@@ -155,7 +206,7 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     else {
         unreachable!()
     };
-    let request = Request::Release { digest, revision, after, by, accept_drift: true };
+    let request = Request::Release { digest, revision, after, by, run: None, accept_drift: true };
     site.ask(Role::Deploy, &request).answer::<Released>();
     site.is_settled_at(&b);
     assert_eq!(site.status().drift, [""; 0]);

@@ -154,7 +154,7 @@ fn what_is_there_is_released_and_latest_moves_while_the_lock_is_held() {
     let (result, asked) = run(scene());
     let deployed = result.expect("it is released");
     assert_eq!((deployed.built, deployed.latest), (false, Latest::Moved));
-    let release = format!("'release {} {COMMIT} after {OTHER} by ana'", digest("a"));
+    let release = format!("'release {} {COMMIT} after {OTHER} by ana run fake'", digest("a"));
     let moved = format!("'latest moved {}'", taken(COMMIT).release);
     let plan = format!("'plan {} {COMMIT}'", digest("a"));
     assert_order(&asked, &["'hello ", &plan, " log -z ", &release, "imagetools create", &moved]);
@@ -165,7 +165,7 @@ fn what_is_there_is_released_and_latest_moves_while_the_lock_is_held() {
 fn what_is_not_there_is_asked_about_before_it_is_built() {
     let (result, asked) = run(Scene { stage: STAGE, live: None, latest: None, ..scene() });
     assert!(result.expect("it is released").built);
-    let release = format!("'release {} {COMMIT} after none by ana'", digest("b"));
+    let release = format!("'release {} {COMMIT} after none by ana run fake'", digest("b"));
     assert_order(&asked, &[&format!("'plan - {COMMIT}'"), "buildx build", "docker push", &release]);
 }
 

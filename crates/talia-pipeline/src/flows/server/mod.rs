@@ -28,7 +28,7 @@ pub use logs::{log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
 pub use release::{Order, release};
-pub use rollback::{BackOrder, rollback};
+pub use rollback::{BackOrder, earlier, rollback};
 pub use settle::{settle, settle_all};
 pub use status::{releases, status};
 pub use upkeep::{hold_for_latest, maintenance, prune};

@@ -2,10 +2,13 @@
 
 use crate::{
     context::Context,
-    error::{Error, Result},
-    protocol::{ReleaseId, Released},
+    error::{Error, ErrorKind, Result},
+    protocol::{Earlier, ImageAt, ReleaseId, Released, ServerState},
     server::Record,
-    steps::server::ReadReleaseFiles,
+    steps::{
+        image::ImagePresent,
+        server::{ImageOffered, ReadReleaseFiles},
+    },
 };
 
 use super::{
@@ -14,6 +17,7 @@ use super::{
     look::{Seen, look},
     release::{Order, record},
     settle::settle,
+    status::state,
 };
 
 /// Where a rollback is to lead, and from where.
@@ -55,15 +59,7 @@ pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Rele
         .hint("somebody else has released meanwhile: look at `cargo xtask status`"));
     }
     let live = seen.live().map(|record| record.id.clone());
-    let target = match &order.to {
-        Some(id) => seen.records.get(id).ok_or_else(|| {
-            Error::usage(format!("there is no release {id} on this server"))
-                .hint("`cargo xtask releases` lists them")
-        })?,
-        None => seen.records.before(live.as_ref()).ok_or_else(|| {
-            Error::refused("nothing good was live here before, so there is nothing to go back to")
-        })?,
-    };
+    let target = target(&seen, order.to.as_ref())?;
     if Some(&target.id) == live.as_ref() {
         return Err(Error::refused(format!("{} is live already", target.id)));
     }
@@ -83,8 +79,53 @@ pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Rele
     let mut record = record(server, &seen, &order, Some(of))?;
     record.image.clone_from(&target.image);
     let schema = Schema::of(&seen, target, accept_schema);
-    schema.allows(seen.records.all.iter().rev().find_map(|one| one.schema_hash.as_ref()))?;
+    schema.allows(last_schema(&seen))?;
     carry_out(cx, server, &seen, record, &files, Some(&schema))
+}
+
+/// The release that is meant.
+fn target<'s>(seen: &'s Seen, to: Option<&ReleaseId>) -> Result<&'s Record> {
+    match to {
+        Some(id) => seen.records.get(id).ok_or_else(|| {
+            Error::usage(format!("there is no release {id} on this server"))
+                .hint("`cargo xtask releases` lists them")
+        }),
+        None => seen.records.before(seen.live().map(|live| &live.id)).ok_or_else(|| {
+            Error::refused("nothing good was live here before, so there is nothing to go back to")
+        }),
+    }
+}
+
+/// The schema that the last backup found.
+fn last_schema(seen: &Seen) -> Option<&String> {
+    seen.records.all.iter().rev().find_map(|record| record.schema_hash.as_ref())
+}
+
+/// The state of the server, and where a rollback leads to, if anywhere. Changes nothing.
+///
+/// # Errors
+/// When the engine does not answer.
+pub fn earlier(
+    cx: &Context,
+    server: &Server,
+    to: Option<&ReleaseId>,
+) -> Result<(ServerState, Option<Earlier>)> {
+    let seen = look(cx, server)?;
+    let state = state(cx, server, &seen)?;
+    let Ok(target) = target(&seen, to) else { return Ok((state, None)) };
+    let image = match cx.probe(ImagePresent::new(target.reference()))? {
+        Some(_) => ImageAt::Server,
+        None => {
+            let ask = ImageOffered::new(target.reference(), server.layout.docker_config());
+            match cx.observe(ask) {
+                Ok(()) => ImageAt::Registry,
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) => ImageAt::Gone(error.to_string()),
+            }
+        }
+    };
+    let changed = Schema::of(&seen, target, false).has_changed(last_schema(&seen));
+    Ok((state, Some(Earlier::new(target.taken(), image, changed))))
 }
 
 fn leads_to(live: &Record, to: &ReleaseId) -> bool {
@@ -108,14 +149,17 @@ impl Schema {
 
     /// Says that the database has moved on, and wants to hear that it is known.
     pub(super) fn allows(&self, now: Option<&String>) -> Result<()> {
-        match (&self.then, now) {
-            (Some(then), Some(now)) if then != now && !self.accepted => Err(Error::refused(
-                format!("the database's schema has changed since {}", self.release),
-            )
+        if self.accepted || self.has_changed(now) != Some(true) {
+            return Ok(());
+        }
+        Err(Error::refused(format!("the database's schema has changed since {}", self.release))
             .hint(
                 "a rollback changes no data; if that release can work with it: `--accept-schema`",
-            )),
-            _ => Ok(()),
-        }
+            ))
+    }
+
+    /// Whether it is another one now, where both are known.
+    fn has_changed(&self, now: Option<&String>) -> Option<bool> {
+        Some(self.then.as_ref()? != now?)
     }
 }

@@ -39,10 +39,18 @@ pub(crate) fn said(command: &mut Command) -> String {
 
 /// Asks again and again until it holds.
 #[track_caller]
-pub(crate) fn until(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, within: Duration, holds: impl FnMut() -> bool) {
+    assert!(self::within(within, holds), "not within {within:?}: {what}");
+}
+
+/// Asks again and again until it holds, for so long at most; whether it does.
+pub(crate) fn within(at_most: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < within, "not within {within:?}: {what}");
+        if began.elapsed() > at_most {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
+    true
 }

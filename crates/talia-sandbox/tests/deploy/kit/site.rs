@@ -3,8 +3,12 @@
 use std::{process::Command, sync::Arc, time::Duration};
 
 use talia_pipeline::{
-    Event,
-    protocol::{ReleaseId, Released, Request, RevisionId, ServerState, Slot},
+    Context, Event, Finished, Pipeline, Result, World,
+    flows::Remote,
+    private::PrivateFolder,
+    process::Cancel,
+    protocol::{self, ReleaseId, Released, Request, RevisionId, ServerState, Slot},
+    secret::SecretValue,
     templates::{LivePort, Role},
 };
 use talia_sandbox::{Droplet, Sandbox};
@@ -90,12 +94,44 @@ impl Site {
         self.status().live.map(|live| live.revision)
     }
 
+    /// Asks as the xtask does: by the library, with the sandbox's own settings.
+    pub(crate) fn as_client<T: Send>(
+        &self,
+        flow: impl Fn(&Context, &Remote) -> Result<T>,
+    ) -> Finished<T> {
+        self.interruptible(&Cancel::new(), flow)
+    }
+
+    /// The same, until it is cancelled.
+    pub(crate) fn interruptible<T: Send>(
+        &self,
+        cancel: &Cancel,
+        flow: impl Fn(&Context, &Remote) -> Result<T>,
+    ) -> Finished<T> {
+        let (world, settings) = (World::real().unwrap(), self.sandbox.settings().unwrap());
+        let (name, own) = (self.environment.parse().unwrap(), &settings.environments);
+        let own = &own[&self.environment];
+        let private = PrivateFolder::new(&world).unwrap();
+        let secret = |name: &str| {
+            let path = &settings.secrets.files[name];
+            Ok(SecretValue::new(std::fs::read(path).unwrap()))
+        };
+        let root = self.sandbox.place().folder();
+        let role = protocol::Role::Deploy;
+        let remote = Remote::new(&name, own, role, &private, &root, secret).unwrap();
+        Pipeline::new("client", root, world).cancel(cancel.clone()).run(|cx| {
+            remote.open(cx)?;
+            flow(cx, &remote)
+        })
+    }
+
     pub(crate) fn release_request(&self, version: &Version, after: Option<RevisionId>) -> Request {
         Request::Release {
             digest: version.digest.clone(),
             revision: version.revision.clone(),
             after,
             by: "test".parse().unwrap(),
+            run: None,
             accept_drift: false,
         }
     }
@@ -105,12 +141,18 @@ impl Site {
     pub(crate) fn stopped(&self, fault: &str, version: &Version) -> Asking {
         self.faults(fault);
         let asking = self.begin_release(version);
+        self.agent_has_stopped();
+        asking
+    }
+
+    /// Waits until an agent has stopped itself; the next one has no faults.
+    #[track_caller]
+    pub(crate) fn agent_has_stopped(&self) {
         super::until("the agent has stopped itself", SOON, || {
             let find = ["pgrep", "--runstates", "T", "--exact", "talia-agent"];
             self.droplet.exec(find).unwrap().exit == 0
         });
         self.no_faults();
-        asking
     }
 
     /// Lets an agent go on that has stopped itself.
@@ -150,7 +192,7 @@ impl Site {
     pub(crate) fn rollback_request(&self, to: Option<ReleaseId>) -> Request {
         let by = "test".parse().unwrap();
         let from = self.status().live.unwrap().release;
-        Request::Rollback { to, from, by, accept_schema: false }
+        Request::Rollback { to, from, by, run: None, accept_schema: false }
     }
 
     /// A version that does nothing wrong.

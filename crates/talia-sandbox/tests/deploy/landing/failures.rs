@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use talia_pipeline::{
-    protocol::{Cancelled, LandingAborted, LandingBegun, LandingReleased, LandingRequest, Request},
+    protocol::{
+        Cancelled, LandingAborted, LandingBegun, LandingReleased, LandingRequest, Request, Who,
+    },
     templates::Role,
 };
 
@@ -39,10 +41,11 @@ pub(crate) fn two_landing_releases_at_once(yard: &Yard) {
     ));
     begin("ana").failed(4, &["its rsync works"]);
     page.commit(&again.transaction).failed(4, &["an rsync still works"]);
+    let cancel = |by: &str| Request::Cancel(Some(by.parse::<Who>().unwrap().into()));
     // Whoever cancels ends both.
-    let cancelled = page.request(Role::Deploy, &Request::Cancel(Some("ben".parse().unwrap())));
+    let cancelled = page.request(Role::Deploy, &cancel("ben"));
     assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::NothingRan);
-    let cancelled = page.request(Role::Deploy, &Request::Cancel(Some("ana".parse().unwrap())));
+    let cancelled = page.request(Role::Deploy, &cancel("ana"));
     assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
     page.version("one");
     page.is_settled_at("one");

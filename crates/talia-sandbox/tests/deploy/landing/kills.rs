@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use talia_pipeline::{
-    protocol::{Cancelled, LandingReleased, LandingRequest, ReleaseId, Request},
+    protocol::{Cancelled, LandingReleased, LandingRequest, ReleaseId, Request, Who},
     templates::Role,
 };
 
@@ -176,7 +176,7 @@ pub(crate) fn a_cancelled_landing_release_is_undone(yard: &Yard) {
         assert_eq!(held.lock.unwrap().doing, "landing commit");
         // Nobody else gets in meanwhile.
         page.open().failed(4, &["landing commit"]);
-        let request = Request::Cancel(Some("test".parse().unwrap()));
+        let request = Request::Cancel(Some("test".parse::<Who>().unwrap().into()));
         let cancelling = page.begin_request(Role::Deploy, &request);
         // It is told to end by the time it goes on.
         until("the agent is asked to end", Duration::from_secs(20), || {
