@@ -158,9 +158,7 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
-    let there = there(index, local);
-    let protected = filters(index, local).keeps(there, &local.tree);
-    RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
+    RsyncPlan::filtered(there(index, local), &local.tree, &filters(index, local))
 }
 
 /// How a deploy of the landing page has ended.
