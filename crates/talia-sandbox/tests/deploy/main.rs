@@ -90,6 +90,8 @@ const TESTS: &[harness::Test] = tests![
     landing::a_release_in_place,
     landing::a_client_deploys_in_place,
     landing::a_client_deploys_without_an_agent,
+    landing::a_landing_deploy_executes_its_plan,
+    landing::a_landing_plan_changes_nothing,
 ];
 
 /// What takes long, and measures.
