@@ -13,6 +13,7 @@ use talia_pipeline::{
     parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
     protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
     report::console,
+    steps::landing::IndexTree,
 };
 
 use crate::{
@@ -149,16 +150,18 @@ pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
 fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
     let session = &target.session;
     let settings = &session.settings.landing;
+    let source = landing_source(&session.root, settings)?;
+    let filters = Filters::new(settings.filters.iter().cloned());
+    let cache = session.state.dir().join("landing.index");
     Ok(LandingDeploy {
         root: session.root.clone(),
-        source: landing_source(&session.root, settings)?,
-        filters: Filters::new(settings.filters.iter().cloned()),
+        index: IndexTree::new(&source, filters, session.world.now_ms()).cache(&cache),
+        source,
         environment: &target.environment,
         remote: &target.remote,
         by: who(&session.world),
-        cache: session.state.dir().join("landing.index"),
+        cache,
         changes: target.private.path().join("landing-changes.json"),
-        now_ms: session.world.now_ms(),
         accept_drift: false,
         guards: Guards { limits: settings.limits.clone(), overrides },
     })

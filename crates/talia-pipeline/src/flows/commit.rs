@@ -27,6 +27,7 @@ pub struct Wish<'a> {
     named: Option<&'a str>,
     takes_name: bool,
     branch: Option<&'a str>,
+    differs: Option<bool>,
 }
 
 impl<'a> Wish<'a> {
@@ -34,7 +35,7 @@ impl<'a> Wish<'a> {
     /// are released.
     pub fn new(root: &Utf8Path, watched: &Utf8Path) -> Self {
         let (root, watched) = (root.into(), watched.into());
-        Self { root, watched, named: None, takes_name: false, branch: None }
+        Self { root, watched, named: None, takes_name: false, branch: None, differs: None }
     }
 
     /// A commit that is named in any of git's ways, where there is a name: with
@@ -50,6 +51,12 @@ impl<'a> Wish<'a> {
         Self { branch, ..self }
     }
 
+    /// Whether the tree differs from its commit, for whoever has asked already.
+    #[must_use]
+    pub fn differs(self, differs: bool) -> Self {
+        Self { differs: Some(differs), ..self }
+    }
+
     /// Finds the commit. Where a branch is asked for, only its clean commits may go; else a
     /// tree that differs from its commit may go as well, and is marked.
     ///
@@ -61,7 +68,11 @@ impl<'a> Wish<'a> {
         let commit = cx.observe(RevisionOf::new(&self.root).named(&hash))?;
         let revision: RevisionId = commit.hash.parse()?;
         // A commit that is named is taken from the commit, whatever the tree looks like.
-        let dirty = self.named.is_none() && cx.observe(WorkingTree::new(&self.watched))?;
+        let dirty = match (self.named, self.differs) {
+            (Some(_), _) => false,
+            (None, Some(differs)) => differs,
+            (None, None) => cx.observe(WorkingTree::new(&self.watched))?,
+        };
         let chosen = |revision| Chosen { revision, committed_at: commit.committed_at.clone() };
         let Some(branch) = self.branch else {
             return Ok(chosen(if dirty { revision.dirty() } else { revision }));

@@ -13,7 +13,10 @@ use crate::{
         Amount, Deletions, Facts, Filters, Guards, LandingStrategy, LocalIndex, Refused, RsyncPlan,
         Tree, TreeChanges,
     },
-    parse::itemize::{Attributes, Item, ItemEvent, Notice, RsyncItemize},
+    parse::{
+        git_status::{FileState, StatusEntry},
+        itemize::{Attributes, Item, ItemEvent, Notice, RsyncItemize},
+    },
     protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
     settings::{Environment, Landing},
     steps::{
@@ -34,20 +37,19 @@ pub struct LandingDeploy<'a> {
     pub root: Utf8PathBuf,
     /// The folder that is published.
     pub source: Utf8PathBuf,
-    /// What of it is not, and what is protected on the server.
-    pub filters: Filters,
+    /// The same, with what of it is not published and where its index is kept. Made once:
+    /// it knows what it has read when the flow runs for the second time.
+    pub index: IndexTree,
     /// Where it goes.
     pub environment: &'a Environment,
     /// The environment's server.
     pub remote: &'a Remote,
     /// Who asks.
     pub by: Who,
-    /// Where the index of the source is kept, so that the next one reads no file again.
+    /// Where that is.
     pub cache: Utf8PathBuf,
     /// A file of this run's own, for what the server is told.
     pub changes: Utf8PathBuf,
-    /// The time, in milliseconds since 1970.
-    pub now_ms: u64,
     /// Whether files that were edited on the server may be replaced.
     pub accept_drift: bool,
     /// What is refused.
@@ -119,15 +121,16 @@ fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
 /// does not answer.
 pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<LandingProspect> {
     order.remote.open(cx)?;
-    let branch = order.environment.branch.as_deref();
-    let chosen = Wish::new(&order.root, &order.source).branch(branch).choose(cx)?;
-    let index = IndexTree::new(&order.source, order.filters.clone(), order.now_ms);
-    let local = cx.observe(index.cache(&order.cache))?;
+    let local = cx.observe(order.index.clone())?;
     let repository = cx.observe(RepositoryRoot::new(&order.root))?;
-    let uncommitted = match branch {
-        Some(_) => cx.observe(Uncommitted::new(&repository, local.source.as_str()))?,
-        None => Vec::new(),
-    };
+    let mut wish = Wish::new(&order.root, &order.source);
+    let mut uncommitted = Vec::new();
+    if let Some(branch) = order.environment.branch.as_deref() {
+        uncommitted = cx.observe(Uncommitted::new(&repository, local.source.as_str()))?;
+        let is_known = |entry: &StatusEntry| entry.state != FileState::Ignored;
+        wish = wish.branch(Some(branch)).differs(uncommitted.iter().any(is_known));
+    }
+    let chosen = wish.choose(cx)?;
     let refused = |deletions| {
         let (index, repository) = (&local, repository.as_path());
         order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })
@@ -158,9 +161,7 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
-    let there = there(index, local);
-    let protected = filters(index, local).keeps(there, &local.tree);
-    RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
+    RsyncPlan::filtered(there(index, local), &local.tree, &filters(index, local))
 }
 
 /// How a deploy of the landing page has ended.

@@ -8,8 +8,6 @@ mod wild;
 pub use pattern::Pattern;
 pub use rule::Rule;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use camino::Utf8Path;
 
 use crate::{
@@ -17,7 +15,7 @@ use crate::{
     error::{Error, Result},
 };
 
-use super::{Tree, TreePath};
+use super::TreePath;
 
 use {pattern::Place, rule::Side};
 
@@ -117,9 +115,14 @@ impl Filters {
     /// Whether something of the server stays there although it is not published.
     ///
     /// What is in a protected folder stays with it, unless that folder is published too:
-    /// see [`Filters::keeps`].
+    /// see [`RsyncPlan::filtered`](super::RsyncPlan::filtered).
     pub fn protects(&self, path: &TreePath, is_folder: bool) -> bool {
-        self.excludes(Side::Receiver, path.as_str().as_bytes(), is_folder, false)
+        self.keeps(path, is_folder, false)
+    }
+
+    /// The same, where a rule for what is perishable means nothing in a folder that goes.
+    pub(super) fn keeps(&self, path: &TreePath, is_folder: bool, in_deleted: bool) -> bool {
+        self.excludes(Side::Receiver, path.as_str().as_bytes(), is_folder, in_deleted)
     }
 
     fn excludes(&self, side: Side, path: &[u8], is_folder: bool, in_deleted: bool) -> bool {
@@ -130,64 +133,6 @@ impl Filters {
             }
         }
         false
-    }
-
-    /// What rsync leaves of a server's tree although it is not published: what is
-    /// protected, all of it where it is a folder, and the folders that it is in.
-    ///
-    /// Everything else that is not published is deleted. A place that is in the answer
-    /// and in `published` cannot be replaced, because something in it stays: rsync would
-    /// fail there.
-    pub fn keeps(&self, server: &Tree, published: &Tree) -> BTreeSet<TreePath> {
-        /// What becomes of a folder.
-        #[derive(Clone, Copy, PartialEq)]
-        enum Fate {
-            /// It is looked through for what is to be deleted.
-            Shared,
-            Deleted,
-            Kept,
-        }
-        let (mut kept, mut folders) = (BTreeSet::new(), BTreeMap::<&TreePath, Fate>::new());
-        // Folders come before what is in them.
-        for (path, entry) in server.iter() {
-            let above = path.parent();
-            let above = above.and_then(|above| folders.get(&above).copied());
-            let above = above.unwrap_or(Fate::Shared);
-            let other = published.get(path);
-            let stays = |in_deleted| {
-                self.excludes(
-                    Side::Receiver,
-                    path.as_str().as_bytes(),
-                    entry.is_folder(),
-                    in_deleted,
-                )
-            };
-            let fate = match (above, other) {
-                (Fate::Kept, _) => Fate::Kept,
-                (Fate::Shared, Some(other)) if other.is_folder() && entry.is_folder() => {
-                    Fate::Shared
-                }
-                (Fate::Shared, Some(_)) => Fate::Deleted,
-                (Fate::Shared, None) if stays(false) => Fate::Kept,
-                (Fate::Deleted, _) if stays(true) => Fate::Kept,
-                _ => Fate::Deleted,
-            };
-            if fate == Fate::Kept {
-                // It keeps the folders that it is in, but for those that are shared.
-                let mut folder = path.parent();
-                while let Some(above) = folder
-                    && folders.get(&above) == Some(&Fate::Deleted)
-                    && kept.insert(above.clone())
-                {
-                    folder = above.parent();
-                }
-                kept.insert(path.clone());
-            }
-            if entry.is_folder() {
-                folders.insert(path, fate);
-            }
-        }
-        kept
     }
 
     /// The arguments that give rsync these very rules, so that it reads no file of them:
@@ -218,7 +163,6 @@ impl Default for Filters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::landing::{ContentHash, Entry};
 
     fn path(text: &str) -> TreePath {
         text.parse().unwrap()
@@ -226,14 +170,6 @@ mod tests {
 
     fn filters(text: &str) -> Filters {
         Filters::default().with_file("x".into(), text).unwrap()
-    }
-
-    fn tree(paths: &[&str]) -> Tree {
-        let entry = |text: &&str| match text.strip_suffix('/') {
-            Some(folder) => (path(folder), Entry::folder()),
-            None => (path(text), Entry::file(0, ContentHash::of(b""))),
-        };
-        paths.iter().map(entry).collect()
     }
 
     #[test]
@@ -304,32 +240,5 @@ mod tests {
         .rsyncignore:4: the rule `!c` does not take anything back: put `+ c` before what excludes it, or write `- !c` for a name like this
         .rsyncignore:5: the pattern `[d` has a `[` without its `]`; write `\[` where a name has one
         ");
-    }
-
-    #[test]
-    fn what_is_kept_keeps_its_folders() {
-        let filters = filters("P keep\nPp maybe\n");
-        let server = tree(&[
-            "old/",
-            "old/a",
-            "old/b/",
-            "old/b/keep",
-            "old/b/maybe",
-            "old/c/",
-            "old/c/x",
-            "gone/",
-            "gone/maybe",
-            "maybe",
-            "here/",
-            "here/keep/",
-            "here/keep/y",
-            "here/z",
-            "swap/",
-            "swap/keep",
-        ]);
-        let published = tree(&["here/", "here/keep/", "swap"]);
-        let kept = filters.keeps(&server, &published);
-        let kept: Vec<&str> = kept.iter().map(TreePath::as_str).collect();
-        assert_eq!(kept, ["maybe", "old", "old/b", "old/b/keep", "swap", "swap/keep"]);
     }
 }

@@ -20,14 +20,15 @@ pub enum Kept {
 }
 
 /// What stays, judged as rsync does: a protected folder that is not published stays
-/// with all that is in it; in one that is, each entry is judged by itself.
+/// with all that is in it; in one that is, each entry is judged by itself. `protected` is
+/// also told whether the entry is in a folder that would go.
 ///
 /// # Errors
 /// Refused when a file or a link would take the place of a folder that has to stay.
 pub(super) fn kept(
     server: &Tree,
     local: &Tree,
-    protected: impl Fn(&TreePath, &Entry) -> bool,
+    protected: impl Fn(&TreePath, &Entry, bool) -> bool,
 ) -> Result<BTreeMap<TreePath, Kept>> {
     let mut kept: BTreeMap<TreePath, Kept> = BTreeMap::new();
     let mut in_the_way = Vec::new();
@@ -37,7 +38,8 @@ pub(super) fn kept(
         let folder = path.parent();
         let why = folder.as_ref().and_then(|folder| kept.get(folder));
         let is_inside = matches!(why, Some(Kept::Protected | Kept::Inside));
-        if !is_inside && !protected(path, entry) {
+        let goes = |folder| !local.get(folder).is_some_and(Entry::is_folder);
+        if !is_inside && !protected(path, entry, folder.as_ref().is_some_and(goes)) {
             continue;
         }
         kept.insert(path.clone(), if is_inside { Kept::Inside } else { Kept::Protected });

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
-    Change, Entry, Kept, Totals, Tree, TreePath, difference::pairs, kept::kept, listing::listing,
-    renames,
+    Change, Entry, Filters, Kept, Totals, Tree, TreePath, difference::pairs, kept::kept,
+    listing::listing, renames,
 };
 use crate::error::Result;
 
@@ -80,6 +80,25 @@ impl RsyncPlan {
         server: &Tree,
         local: &Tree,
         protected: impl Fn(&TreePath, &Entry) -> bool,
+    ) -> Result<Self> {
+        Self::planned(server, local, |path, entry, _| protected(path, entry))
+    }
+
+    /// The same, with what these filters protect: what rsync does with
+    /// [`Filters::rsync_arguments`].
+    ///
+    /// # Errors
+    /// As [`RsyncPlan::between`].
+    pub fn filtered(server: &Tree, local: &Tree, filters: &Filters) -> Result<Self> {
+        Self::planned(server, local, |path, entry, goes| {
+            filters.keeps(path, entry.is_folder(), goes)
+        })
+    }
+
+    fn planned(
+        server: &Tree,
+        local: &Tree,
+        protected: impl Fn(&TreePath, &Entry, bool) -> bool,
     ) -> Result<Self> {
         server.check()?;
         local.check()?;

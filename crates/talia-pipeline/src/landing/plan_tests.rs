@@ -134,6 +134,29 @@ fn every_kind_of_change_is_told_apart() {
 }
 
 #[test]
+fn what_filters_protect_stays_with_the_folders_that_it_is_in() {
+    let filters = Filters::default().with_file("x".into(), "P keep\nPp maybe\n").unwrap();
+    let server = tree([
+        ("old/a", file(1, "a")),
+        ("old/b/keep", file(1, "k")),
+        ("old/b/maybe", file(1, "m")),
+        ("old/c/x", file(1, "x")),
+        ("gone/maybe", file(1, "m")),
+        ("maybe", file(1, "m")),
+        ("here/keep/y", file(1, "y")),
+        ("here/z", file(1, "z")),
+    ]);
+    let local = tree([("here/keep", Entry::folder())]);
+    let plan = RsyncPlan::filtered(&server, &local, &filters).unwrap();
+    let kept: Vec<String> = plan.kept().map(|(path, why)| format!("{path} {why:?}")).collect();
+    let expected = ["maybe Protected", "old Holds", "old/b Holds", "old/b/keep Protected"];
+    assert_eq!(kept, expected, "what is perishable goes with its folder");
+    let server = tree([("swap/keep", file(1, "k"))]);
+    let error = RsyncPlan::filtered(&server, &tree([("swap", file(1, "s"))]), &filters);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Refused);
+}
+
+#[test]
 fn what_is_protected_stays_as_rsync_has_it() {
     let server = tree([
         (".well-known/acme/token", with_mode(file(9, "t"), 0o600)),

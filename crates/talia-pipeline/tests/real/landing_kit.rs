@@ -177,7 +177,7 @@ impl Way {
 pub(crate) struct Bench {
     folder: Temp,
     way: Way,
-    /// What rsync may not delete, as its filter rules.
+    /// What rsync may delete and transfer, as its filter rules.
     rules: Vec<String>,
 }
 
@@ -203,8 +203,9 @@ impl Bench {
         self
     }
 
-    pub(crate) fn protect(mut self, rule: &str) -> Self {
-        self.rules.push(format!("--filter=protect {rule}"));
+    /// With these arguments in front of everything else.
+    pub(crate) fn rules(mut self, rules: Vec<String>) -> Self {
+        self.rules = rules;
         self
     }
 

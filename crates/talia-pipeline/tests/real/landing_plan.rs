@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Instant};
 
 use talia_pipeline::{
     ErrorKind,
-    landing::{ContentHash, Entry, RsyncPlan, Tree, TreePath},
+    landing::{ContentHash, Entry, Filters, RsyncPlan, Tree, TreePath},
     parse::itemize::{Format, ItemEvent, RsyncItemize},
 };
 
@@ -278,24 +278,32 @@ impl Random {
 #[test]
 fn rsync_does_with_any_two_trees_what_is_planned() {
     let first = 1;
-    let (mut refused, mut kept) = (0, 0);
+    let [mut refused, mut kept, mut narrowed] = [0; 3];
+    let filters = Filters::new(["P keep".parse().unwrap()]);
     for seed in first..first + 300 {
         let mut random = Random::new(seed);
         let (server, local) = (random.things(), random.things());
-        let way = if seed % 4 == 0 { Way::Daemon } else { Way::Local };
+        let way = if seed % 8 < 2 { Way::Daemon } else { Way::Local };
         let bench = Bench::new(&local, &server).way(way);
-        // Some with a rule, and then also where rsync cannot do it.
-        let rule = seed % 2 == 0;
-        let bench = if rule { bench.protect("keep") } else { bench };
+        // Some with a rule, and then also where rsync cannot do it; some led to what
+        // changes alone.
+        let (rule, narrow) = (seed % 2 == 0, seed % 4 == 1);
         let proof = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let plan =
-                RsyncPlan::between(&tree(&bench.live()), &published(&bench.local()), |path, _| {
-                    rule && path.name() == "keep"
-                });
+            let (there, here) = (tree(&bench.live()), published(&bench.local()));
+            let plan = match rule {
+                true => RsyncPlan::filtered(&there, &here, &filters),
+                false => RsyncPlan::between(&there, &here, |_, _| false),
+            };
+            let bench = bench.rules(if rule { filters.rsync_arguments() } else { Vec::new() });
             match plan {
                 Ok(plan) => {
-                    bench.proves(&plan);
-                    (0, plan.totals().kept.entries())
+                    let few = plan.narrow_arguments().filter(|_| narrow);
+                    let is_narrowed = u64::from(few.is_some());
+                    match few {
+                        Some(few) => bench.rules(few).proves(&plan),
+                        None => bench.proves(&plan),
+                    }
+                    [0, plan.totals().kept.entries(), is_narrowed]
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
@@ -303,17 +311,43 @@ fn rsync_does_with_any_two_trees_what_is_planned() {
                     let complaint = String::from_utf8_lossy(&done.stderr);
                     assert_eq!(done.status.code(), Some(23), "{complaint}");
                     assert!(complaint.contains("could not make way"), "{complaint}");
-                    (1, 0)
+                    [1, 0, 0]
                 }
             }
         }));
         let Ok(counts) = proof else {
-            panic!("seed {seed}, {way:?}, rule {rule}:\nserver {server:#?}\nlocal {local:#?}");
+            panic!(
+                "seed {seed}, {way:?}, rule {rule}, narrow {narrow}:\nserver {server:#?}\n\
+                 local {local:#?}"
+            );
         };
-        refused += counts.0;
-        kept += counts.1;
+        refused += counts[0];
+        kept += counts[1];
+        narrowed += counts[2];
     }
-    assert!(refused > 5 && kept > 100, "{refused} refused, {kept} kept");
+    let told = format!("{refused} refused, {kept} kept, {narrowed} narrowed");
+    assert!(refused > 5 && kept > 100 && narrowed > 50, "{told}");
+}
+
+#[test]
+fn rsync_is_led_to_hostile_names_alone() {
+    let things = |content: &str| -> Things {
+        let file = |name: String| (name, Thing::file(content));
+        let same = ("same".to_owned(), Thing::file("same"));
+        hostile_names().into_iter().map(file).chain([same]).collect()
+    };
+    for way in [Way::Local, Way::Daemon] {
+        let bench = Bench::new(&things("new"), &things("old")).way(way);
+        let plan = planned(&bench, |_, _| false);
+        let rules = plan.narrow_arguments().unwrap();
+        assert_eq!(rules.len(), hostile_names().len() + 1, "the last one hides the rest");
+        let bench = bench.rules(rules);
+        bench.proves(&plan);
+        // What is not named is not even looked at.
+        fs::write(bench.local().join("same"), "another").unwrap();
+        fs::write(bench.local().join("more"), "one more").unwrap();
+        assert_eq!(bench.report(&[]), RsyncItemize::default());
+    }
 }
 
 #[test]
@@ -329,7 +363,8 @@ fn a_protected_folder_stays_with_all_that_holds_it() {
     ]);
     let local = things([("stays/new", Thing::file("n"))]);
     for way in [Way::Local, Way::Daemon] {
-        let bench = Bench::new(&local, &server).way(way).protect(".well-known/");
+        let bench = Bench::new(&local, &server).way(way);
+        let bench = bench.rules(vec!["--filter=protect .well-known/".to_owned()]);
         let plan = planned(&bench, |path, entry| path.name() == ".well-known" && entry.is_folder());
         assert_eq!(plan.kept().count(), 11);
         bench.proves(&plan);

@@ -8,7 +8,10 @@ use std::{
 };
 
 use camino::Utf8Path;
-use talia_pipeline::landing::{ContentHash, Entry, Filters, Rule, Tree, TreePath};
+use talia_pipeline::{
+    landing::{ContentHash, Entry, Filters, RsyncPlan, Rule, Tree, TreePath},
+    parse::itemize::{Format, RsyncItemize},
+};
 
 use crate::support::{Temp, command, output};
 
@@ -198,14 +201,14 @@ fn letter(entry: &Entry) -> char {
     }
 }
 
-/// One case; tells what it was when rsync does something else. Gives whether something
-/// could not be replaced.
+/// One case; tells what it was when rsync does something else. Gives how much is kept;
+/// nothing where something cannot be replaced.
 fn compare(
     filters: &Filters,
     source: &Tree,
     server: &Tree,
     remote_shell: Option<&Utf8Path>,
-) -> bool {
+) -> Option<usize> {
     let folder = Temp::new();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
     for (tree, root) in [(source, &from), (server, &to)] {
@@ -214,7 +217,8 @@ fn compare(
     }
     let mut rsync = command("rsync");
     rsync.args(["-rl", "--checksum", "--delete", "--delete-delay"]).env("LC_ALL", "C.UTF-8");
-    rsync.args(filters.rsync_arguments());
+    rsync.args(filters.rsync_arguments()).arg("-8");
+    rsync.arg(format!("--out-format={}", Format::LengthAndName.argument()));
     let target = match remote_shell {
         // Rules then travel to another process, as they do to a server.
         Some(shell) => {
@@ -231,13 +235,7 @@ fn compare(
         .filter(|(path, entry)| is_published(path, entry))
         .map(|(path, entry)| (path.clone(), entry.clone()))
         .collect();
-    let kept = filters.keeps(server, &published);
-    let blocked = kept.iter().any(|path| published.get(path).is_some());
-    let mut expected: BTreeMap<String, char> =
-        published.iter().map(|(path, entry)| (path.as_str().to_owned(), letter(entry))).collect();
-    for path in &kept {
-        expected.insert(path.as_str().to_owned(), letter(server.get(path).unwrap()));
-    }
+    let plan = RsyncPlan::filtered(server, &published, filters);
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let case = || {
         let list = |tree: &Tree| {
@@ -251,9 +249,19 @@ fn compare(
             list(server)
         )
     };
-    assert_eq!(ended.status.code(), Some(if blocked { 23 } else { 0 }), "{}", case());
+    let exit = if plan.is_ok() { 0 } else { 23 };
+    assert_eq!(ended.status.code(), Some(exit), "{}", case());
+    let Ok(plan) = plan else { return None };
+    let result = plan.result().iter();
+    let expected: BTreeMap<String, char> =
+        result.map(|(path, entry)| (path.as_str().to_owned(), letter(entry))).collect();
     assert_eq!(found(&to), expected, "{}", case());
-    blocked
+    // It says what is planned, too.
+    let said = RsyncItemize::parse(&ended.stdout, Format::LengthAndName).unwrap();
+    if let Err(error) = plan.check_report(&said) {
+        panic!("{error}\n{}", case());
+    }
+    Some(plan.kept().count())
 }
 
 #[test]
@@ -299,9 +307,10 @@ fn part(seed: u64, shell: &Utf8Path) -> [usize; 4] {
             server.iter().map(|(path, _)| path).filter(|_| dice.is(20)).collect();
         let filters = Filters::new(lines).with_protected(own);
         seen[1] += source.iter().filter(|(path, it)| filters.hides(path, it.is_folder())).count();
-        seen[2] += filters.keeps(&server, &source).len();
-        let blocked = compare(&filters, &source, &server, (case % 2 == 0).then_some(shell));
-        seen[3] += usize::from(blocked);
+        match compare(&filters, &source, &server, (case % 2 == 0).then_some(shell)) {
+            Some(kept) => seen[2] += kept,
+            None => seen[3] += 1,
+        }
     }
     seen
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use camino::Utf8Path;
 use serde_json::Value;
 use talia_pipeline::{
     CommandLine, Event,
@@ -40,40 +41,53 @@ fn with_one_private(mut started: Started) -> Started {
     started
 }
 
+/// What the last traced run has started.
+fn children(file: &Utf8Path) -> Vec<Started> {
+    let mut all: Vec<Started> =
+        Trace::read(file).children().into_iter().map(with_one_private).collect();
+    // What is asked again until it holds counts once.
+    all.dedup_by(|one, before| one.args == before.args && one.directory == before.directory);
+    all
+}
+
+fn plan_of(project: &Project, deploy: &[&str]) -> Vec<CommandLine> {
+    of_client(&project.run(&[deploy, &["--plan=json"]].concat()).ended(0).stdout)
+}
+
+/// Deploys, and fails unless the client executes the plan and nothing else; gives how
+/// many command lines that are.
+pub(crate) fn executes_its_plan(project: &Project, deploy: &[&str], what: &str) -> usize {
+    let file = project.target().join("trace");
+    let plan = plan_of(project, deploy);
+    Ran::of(&mut under_strace(&project.xtask(deploy), &file)).ended(0);
+    let count = plan.len();
+    assert_same(children(&file), plan, project.root());
+    println!("    client, {what}: {count} command lines, planned and run");
+    count
+}
+
+/// The comparison would see a single command more or less than in the last run, which
+/// has the plan that a run has now.
+pub(crate) fn would_tell_one_more_or_less(project: &Project, deploy: &[&str]) {
+    println!("    the control: two that lack one are told, as follows");
+    let file = project.target().join("trace");
+    let fails = |started: Vec<Started>, plan: Vec<CommandLine>| {
+        let compare = || assert_same(started, plan, project.root());
+        catch_unwind(AssertUnwindSafe(compare)).is_err()
+    };
+    let plan = plan_of(project, deploy);
+    let lacks_one = |mut all: Vec<Started>| all.split_off(1);
+    assert!(fails(children(&file), plan[1..].to_vec()) && fails(lacks_one(children(&file)), plan));
+}
+
 pub(crate) fn a_deploy_executes_its_plan_cold_and_warm(yard: &Yard) {
     let site = yard.site();
     site.empty();
     let project = Project::new(&site);
-    let (file, root) = (project.target().join("trace"), project.root());
     let deploy = ["deploy", "backend", "--env", &site.environment];
-    let plan = || {
-        let plan = project.run(&[deploy.as_slice(), &["--plan=json"]].concat()).ended(0);
-        of_client(&plan.stdout)
-    };
-    let children = || {
-        let mut all: Vec<Started> =
-            Trace::read(&file).children().into_iter().map(with_one_private).collect();
-        // What is asked again until it holds counts once.
-        all.dedup_by(|one, before| one.args == before.args && one.directory == before.directory);
-        all
-    };
-    let mut counts = Vec::new();
-    for state in ["cold", "warm"] {
-        let plan = plan();
-        Ran::of(&mut under_strace(&project.xtask(&deploy), &file)).ended(0);
-        counts.push(plan.len());
-        assert_same(children(), plan, root);
-        println!("    client, {state}: {} command lines, planned and run", counts.last().unwrap());
-    }
+    let counts = ["cold", "warm"].map(|state| executes_its_plan(&project, &deploy, state));
     assert!(counts[0] > counts[1] && counts[1] > 10, "{counts:?}");
-    println!("    the control: two that lack one are told, as follows");
-    // The comparison would see a single command more or less.
-    let fails = |started: Vec<Started>, plan: Vec<CommandLine>| {
-        catch_unwind(AssertUnwindSafe(|| assert_same(started, plan, root))).is_err()
-    };
-    let plan = plan();
-    let lacks_one = |mut all: Vec<Started>| all.split_off(1);
-    assert!(fails(children(), plan[1..].to_vec()) && fails(lacks_one(children()), plan));
+    would_tell_one_more_or_less(&project, &deploy);
     site.empty();
 }
 

@@ -79,6 +79,8 @@ const TESTS: &[harness::Lane] = &[
         landing::a_release_in_place,
         landing::a_client_deploys_in_place,
         landing::a_client_deploys_without_an_agent,
+        landing::a_landing_deploy_executes_its_plan,
+        landing::a_landing_plan_changes_nothing,
     ],
     tests![
         fidelity::a_deploy_executes_its_plan_cold_and_warm,
@@ -98,6 +100,8 @@ const TESTS: &[harness::Lane] = &[
         kills::a_client_that_reads_nothing_holds_nothing_up,
         kills::a_cancelled_release_is_undone,
         kills::an_engine_that_restarts_while_health_is_waited_for,
+        kills::a_disk_that_is_full,
+        kills::an_agent_that_is_killed_at_any_step,
         disks::a_disk_that_is_full,
         disks::a_disk_that_fills_up_during_a_release,
         boundaries::an_agent_that_is_killed_at_any_step,

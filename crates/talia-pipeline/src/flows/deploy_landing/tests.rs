@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Answer, CommandLine, ErrorKind, Fake, Pipeline, World,
     flows::{
-        publish::tests::{COMMIT, OTHER, STAGE, answer, assert_none, assert_order},
+        publish::tests::{COMMIT, OTHER, STAGE, Stage, answer, assert_none, assert_order},
         remote::tests::{failed, hello, told},
     },
     landing::{ContentHash, Entry, Overrides},
@@ -25,6 +25,8 @@ struct Scene {
     index: LandingIndex,
     overrides: Overrides,
     accept_drift: bool,
+    /// What git says of the tree.
+    status: &'static str,
     /// What rsync reports, dry or not.
     report: &'static str,
     /// Commands with these words end so.
@@ -66,6 +68,7 @@ fn scene() -> Scene {
             ..Overrides::default()
         },
         accept_drift: false,
+        status: "",
         report: BOTH_GO,
         fails: Vec::new(),
         is_older: false,
@@ -91,7 +94,7 @@ fn everything(scene: &Scene, line: &CommandLine) -> Answer {
             let asks_whether_newer = has(&format!("{OTHER} {COMMIT}"));
             return Answer::new(i32::from(scene.is_older == asks_whether_newer), "", "");
         }
-        () => return answer(STAGE, line),
+        () => return answer(Stage { status: scene.status, ..STAGE }, line),
     };
     Answer::new(0, said, "")
 }
@@ -108,13 +111,12 @@ fn on<T>(scene: &Scene, run: impl FnOnce(&Pipeline, Fake, &LandingDeploy<'_>) ->
     let order = LandingDeploy {
         source: root.join("site"),
         root,
-        filters: Filters::default(),
+        index: IndexTree::new("/srv/talia/site", Filters::default(), 0),
         environment: &environment,
         remote: &remote,
         by: "ana".parse().unwrap(),
         cache: "/srv/state/landing.index".into(),
         changes: private.path().join("changes.json"),
-        now_ms: 0,
         accept_drift: scene.accept_drift,
         guards: Guards { overrides: scene.overrides, ..Guards::default() },
     };
@@ -146,8 +148,8 @@ fn a_transaction_is_opened_filled_and_published_in_this_order() {
         &asked,
         &[
             "'hello ",
-            " rev-parse --verify",
             " status --porcelain",
+            " rev-parse --verify",
             &format!("'landing index {nothing}'"),
             &format!("--is-ancestor -- {OTHER} {COMMIT}"),
             &format!("'landing begin {nothing} {COMMIT} after {LIVE} by ana'"),
@@ -157,6 +159,20 @@ fn a_transaction_is_opened_filled_and_published_in_this_order() {
         ],
     );
     assert_none(&asked, &["'landing abort ", "--delay-updates", "--dry-run"]);
+    assert_eq!(asked.iter().filter(|words| words.contains(" status ")).count(), 1);
+}
+
+#[test]
+fn what_git_ignores_makes_no_tree_differ_from_its_commit() {
+    for status in [" M site/a\0", "?? site/b\0", "!! dist/\0A  site/c\0"] {
+        let (result, asked) = run(&Scene { status, ..scene() });
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.to_string().contains("the working tree differs"), "{error}");
+        assert_none(&asked, CHANGES);
+    }
+    let (result, _) = run(&Scene { status: "!! dist/\0", ..scene() });
+    assert!(result.unwrap().released.is_some());
 }
 
 #[test]

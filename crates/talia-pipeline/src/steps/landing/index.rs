@@ -1,6 +1,11 @@
 //! A source on this machine, as a tree.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, thread};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -24,7 +29,8 @@ const RULES_BYTES: u64 = 1 << 20;
 /// - In this process: walks through the folder without what the filters hide, and reads
 ///   the files that nothing proves to be as they were when the cache was written. A file
 ///   is taken from the cache when its size, both times to the nanosecond, inode, device
-///   and permissions are the same, and the times were settled when that index began.
+///   and permissions are the same, and the times were settled when that index began. The
+///   same step, or a clone of it, asked again knows what it has read before.
 /// - Touches: nothing; [`KeepIndex`](super::KeepIndex) writes the cache.
 /// - Answers what cannot be published in [`LocalIndex::problems`], all of it.
 /// - Errors: a usage error when the folder is not there, or when a line of its
@@ -42,6 +48,8 @@ pub struct IndexTree {
     filters: Filters,
     now_ms: u64,
     cache: Option<Utf8PathBuf>,
+    /// What it has read before and nobody has written yet: a flow asks twice.
+    read: Arc<Mutex<Option<Vec<u8>>>>,
 }
 
 impl IndexTree {
@@ -51,7 +59,7 @@ impl IndexTree {
     /// [`World::now_ms`](crate::World::now_ms). Files whose times are not older than that
     /// by two seconds are read again by the next index.
     pub fn new(source: impl Into<Utf8PathBuf>, filters: Filters, now_ms: u64) -> Self {
-        Self { source: source.into(), filters, now_ms, cache: None }
+        Self { source: source.into(), filters, now_ms, cache: None, read: Arc::default() }
     }
 
     /// Uses what an earlier index has left in this file. One that is not there, is
@@ -75,8 +83,10 @@ impl IndexTree {
         }
         let filters = with_own_rules(&source, self.filters.clone())?;
         let origin = Origin::new(&source, &data, self.now_ms);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         // Whatever is wrong with it, the files themselves are still there.
-        let kept = self.cache.as_ref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        let file = || self.cache.as_ref().and_then(|file| fs::read(file).ok());
+        let kept = read.clone().or_else(file).unwrap_or_default();
         let (cache, mut found) = thread::scope(|scope| {
             let cache = scope.spawn(|| Cache::read(&kept, &origin));
             let found = walk(&source, &filters);
@@ -99,10 +109,11 @@ impl IndexTree {
             }
         }
         let is_new = found.counts.read_files > 0 || cache.len() != known.len();
-        let cache = (self.cache.is_some() && is_new).then(|| {
+        if self.cache.is_some() && is_new {
             let known = known.iter().map(|(path, stamp, hash)| (path.as_str(), stamp, hash));
-            cache::write(&origin, known)
-        });
+            *read = Some(cache::write(&origin, known));
+        }
+        let cache = read.clone();
         let files =
             known.into_iter().map(|(path, stamp, hash)| (path, Entry::file(stamp.size, hash)));
         Ok(LocalIndex {

@@ -20,18 +20,18 @@ const FILES: &str = "find . -path ./.well-known -prune -o -name .talia-version.j
 /// Everything of a folder, so that a touch shows.
 const STATE: &str = "find . -printf '%p %i %M %u %s %T@ %C@ %l\\n' | LC_ALL=C sort";
 /// A page as somebody has left it, with a file that Nginx cannot read.
-const BY_HAND: &str = "mkdir -p .well-known old; echo old > index.html; printf own > .well-known/own; \
+pub(super) const BY_HAND: &str = "mkdir -p .well-known old; echo old > index.html; printf own > .well-known/own; \
                        for n in 1 2 3 4; do echo $n > same-$n.html; done; chmod 600 same-1.html; \
                        printf gone > old/gone.html";
 
 /// A project whose landing page goes to one environment of the droplet.
-struct Client<'a> {
-    page: Page<'a>,
-    project: Project,
+pub(super) struct Client<'a> {
+    pub(super) page: Page<'a>,
+    pub(super) project: Project,
 }
 
 impl<'a> Client<'a> {
-    fn new(site: &'a Site, agent: &str) -> Self {
+    pub(super) fn new(site: &'a Site, agent: &str) -> Self {
         let (name, droplet) = (&site.environment, &site.droplet);
         let settings = format!(
             "\n[environments.{name}]\naddress = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n\
@@ -61,7 +61,7 @@ impl<'a> Client<'a> {
 
     /// What is published first: much of what is there, and files that are only for
     /// their owner.
-    fn first(&self) {
+    pub(super) fn first(&self) {
         self.write("index.html", "<!doctype html><p>one</p>\n");
         self.write("about us/ü.html", "about");
         self.write("shut/in.html", "in");
@@ -77,7 +77,7 @@ impl<'a> Client<'a> {
     }
 
     /// Something new, changed, renamed and deleted.
-    fn second(&self) {
+    pub(super) fn second(&self) {
         self.write("new/-n ü.html", "new");
         self.write("index.html", "<!doctype html><p>two</p>\n");
         let at = |name: &str| self.source().join(name);

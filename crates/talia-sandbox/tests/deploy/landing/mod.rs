@@ -7,6 +7,7 @@ mod plain;
 
 mod client;
 mod failures;
+mod fidelity;
 mod gate;
 mod kills;
 mod lost;
@@ -19,6 +20,7 @@ pub(crate) use failures::{
     nginx_that_refuses_its_configuration_stops_a_release, two_landing_releases_at_once,
     what_was_edited_by_hand_is_not_lost_by_chance,
 };
+pub(crate) use fidelity::{a_landing_deploy_executes_its_plan, a_landing_plan_changes_nothing};
 pub(crate) use gate::{
     what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
 };

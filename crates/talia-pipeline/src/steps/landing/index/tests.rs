@@ -413,3 +413,24 @@ fn a_damaged_cache_is_as_good_as_none() {
     fs::create_dir(site.cache()).unwrap();
     holds(&site.index_at(site.later_ms), "index.html", "real");
 }
+
+#[test]
+fn a_step_that_asks_twice_reads_once_and_sees_what_has_changed_meanwhile() {
+    let site = Site::new();
+    site.write("a.html", "one");
+    site.write("b.html", "two");
+    let step = IndexTree::new(site.at(""), Filters::default(), site.later_ms).cache(site.cache());
+    let first = index(&step);
+    let second = index(&step.clone());
+    assert_eq!((first.counts.read_files, second.counts.read_files), (2, 0));
+    assert_eq!(first.tree, second.tree);
+    assert!(second.cache.is_some() && second.cache == first.cache, "nobody has written it yet");
+    site.let_the_clock_move("a.html");
+    site.write("a.html", "new");
+    let third = index(&step);
+    assert_eq!(third.counts.read_files, 1);
+    holds(&third, "a.html", "new");
+    // Whoever knows nothing of it but what is kept reads as much.
+    run(&KeepIndex::new(site.cache(), &third));
+    assert_eq!(site.index().counts.read_files, 0);
+}
