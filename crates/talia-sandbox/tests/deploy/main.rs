@@ -98,6 +98,7 @@ const SOAK: &[harness::Test] = tests![
     soak::upgrades_and_rollbacks,
     soak::the_literal_command,
     landing::fifty_releases_under_a_crawler,
+    landing::twenty_thousand_files,
 ];
 
 fn main() -> ExitCode {

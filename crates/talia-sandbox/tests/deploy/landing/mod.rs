@@ -11,6 +11,7 @@ mod kills;
 mod lost;
 mod releases;
 mod soak;
+mod timings;
 
 pub(crate) use failures::{
     a_disk_that_is_full_costs_nothing, a_release_that_clients_do_not_get_is_undone,
@@ -33,3 +34,4 @@ pub(crate) use releases::{
     changes_are_released_and_rolled_back,
 };
 pub(crate) use soak::fifty_releases_under_a_crawler;
+pub(crate) use timings::twenty_thousand_files;
