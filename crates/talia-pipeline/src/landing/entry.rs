@@ -43,9 +43,25 @@ impl ContentHash {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // A tree is hashed and sent as text: `{:02x}` takes many times as long.
+        let mut text = [0; 64];
+        for (digits, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            digits[0] = DIGITS[usize::from(byte >> 4)];
+            digits[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -60,14 +76,13 @@ impl FromStr for ContentHash {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::usage(format!("{text:?} is no content hash: 64 of 0-9 and a-f"));
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 64 || !text.bytes().all(is_digit) {
+        if text.len() != 64 {
             return Err(wrong());
         }
         let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let (high, low) = value(digits[0]).zip(value(digits[1])).ok_or_else(wrong)?;
+            *byte = high << 4 | low;
         }
         Ok(Self(bytes))
     }

@@ -114,6 +114,7 @@ const SOAK: &[harness::Lane] = &[tests![
     soak::upgrades_and_rollbacks,
     soak::the_literal_command,
     landing::fifty_releases_under_a_crawler,
+    landing::twenty_thousand_files,
 ]];
 
 fn main() -> ExitCode {

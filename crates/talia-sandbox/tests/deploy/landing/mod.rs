@@ -13,6 +13,7 @@ mod kills;
 mod lost;
 mod releases;
 mod soak;
+mod timings;
 
 pub(crate) use client::{a_client_deploys_in_place, a_client_deploys_without_an_agent};
 pub(crate) use failures::{
@@ -37,3 +38,4 @@ pub(crate) use releases::{
     changes_are_released_and_rolled_back,
 };
 pub(crate) use soak::fifty_releases_under_a_crawler;
+pub(crate) use timings::twenty_thousand_files;

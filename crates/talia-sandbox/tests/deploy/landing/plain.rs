@@ -1,13 +1,16 @@
 //! The same folder, published as people do it without us: rsync over ssh into what Nginx
 //! serves.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use camino::Utf8Path;
 
 use crate::{
     kit::{Site, output, said},
-    support::Temp,
+    support::{Temp, unique},
 };
 
 const USER: &str = "plain";
@@ -66,6 +69,25 @@ impl<'a> Plain<'a> {
         words
     }
 
+    /// `ssh host` with a command.
+    pub(crate) fn ssh(&self, options: &[&str], command: &[&str]) -> Command {
+        let words = self.words(options);
+        let mut ssh = Command::new(&words[0]);
+        ssh.args(&words[1..]).arg("127.0.0.1").args(command);
+        ssh
+    }
+
+    /// Opens a connection that others can share.
+    pub(crate) fn shared(&self) -> Shared<'_> {
+        let socket = std::env::temp_dir().join(format!("talia-{}", unique()));
+        let shared = Shared { plain: self, option: format!("ControlPath={}", socket.display()) };
+        // In the background it would hold a pipe open.
+        let mut master = self.ssh(&[&shared.option, "ControlMaster=yes"], &[]);
+        let master = master.args(["-N", "-f"]).stdin(Stdio::null()).stderr(Stdio::null());
+        assert!(output(master).status.success(), "no connection");
+        shared
+    }
+
     /// `rsync -ai --checksum --delete`, from what is in a folder to what is published; gives
     /// what it tells, a line each.
     #[track_caller]
@@ -78,6 +100,25 @@ impl<'a> Plain<'a> {
         let told = output(rsync.env("LC_ALL", "C.UTF-8"));
         assert!(told.status.success(), "{told:?}");
         String::from_utf8(told.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// One connection for several commands; ended when dropped.
+pub(crate) struct Shared<'a> {
+    plain: &'a Plain<'a>,
+    option: String,
+}
+
+impl Shared<'_> {
+    /// `ssh host` with a command.
+    pub(crate) fn ssh(&self, command: &[&str]) -> Command {
+        self.plain.ssh(&[&self.option], command)
+    }
+}
+
+impl Drop for Shared<'_> {
+    fn drop(&mut self) {
+        drop(self.plain.ssh(&[&self.option], &[]).args(["-O", "exit"]).output());
     }
 }
 
