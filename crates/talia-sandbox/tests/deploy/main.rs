@@ -100,8 +100,6 @@ const TESTS: &[harness::Lane] = &[
         kills::a_client_that_reads_nothing_holds_nothing_up,
         kills::a_cancelled_release_is_undone,
         kills::an_engine_that_restarts_while_health_is_waited_for,
-        kills::a_disk_that_is_full,
-        kills::an_agent_that_is_killed_at_any_step,
         disks::a_disk_that_is_full,
         disks::a_disk_that_fills_up_during_a_release,
         boundaries::an_agent_that_is_killed_at_any_step,
