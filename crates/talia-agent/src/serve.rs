@@ -17,7 +17,7 @@ use talia_pipeline::{
     },
     report::{Feed, Journal},
     server::{
-        Layout, Lock, PushedFile, Record, Records, end_holders, holder, holds, interrupt_holder,
+        Layout, Lock, PushedFile, Records, end_holders, holder, holds, interrupt_holder,
         landing::Owner, policies,
     },
     settings::Policy,
@@ -357,8 +357,6 @@ impl Ask<'_> {
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
         self.journal(Area::Backend)?;
-        let records = || Records::read(&self.site.layout);
-        let unfinished = records()?.unfinished().last().map(|record| record.id.clone());
         interrupt_holder(&lock, &running)?;
         let ended =
             wait_until(
@@ -369,12 +367,11 @@ impl Ask<'_> {
             return Err(Error::step("it was asked to end, and still works")
                 .hint("one that has switched already is finished; look at `cargo xtask status`"));
         }
-        // One that is live by the time it is asked has switched before it could hear.
-        let is_live =
-            |id: &ReleaseId| records().map(|all| all.get(id).is_some_and(Record::was_good));
-        Ok(match unfinished {
-            Some(id) if is_live(&id)? => self.tell(&Cancelled::Live(id)),
-            _ => self.tell(&Cancelled::Undone),
+        // One that is live by now has switched before it could hear.
+        let records = Records::read(&self.site.layout)?;
+        Ok(match records.live_since(running.since_ms) {
+            Some(live) => self.tell(&Cancelled::Live(live.id.clone())),
+            None => self.tell(&Cancelled::Undone),
         })
     }
 

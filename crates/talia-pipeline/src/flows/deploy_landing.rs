@@ -123,6 +123,9 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
     order.remote.open(cx)?;
     let local = cx.observe(order.index.clone())?;
     let repository = cx.observe(RepositoryRoot::new(&order.root))?;
+    if let Some(refused) = Guards::outside(&local, &repository) {
+        return Err(refused.into());
+    }
     let mut wish = Wish::new(&order.root, &order.source);
     let mut uncommitted = Vec::new();
     if let Some(branch) = order.environment.branch.as_deref() {

@@ -140,7 +140,7 @@ impl Guards {
             if is_let { None } else { on(guard, &places()) }
         };
         let all = [
-            self.outside(facts),
+            Self::outside(index, facts.repository),
             on(Guard::NotUtf8, &problems.not_utf8),
             on(Guard::Special, &problems.special),
             on(Guard::Unreadable, &problems.unreadable),
@@ -158,8 +158,9 @@ impl Guards {
         all.into_iter().flatten().collect()
     }
 
-    fn outside(&self, facts: &Facts<'_>) -> Option<Refused> {
-        let (source, repository) = (&facts.index.source, facts.repository);
+    /// Refuses a source of which git has nothing to tell.
+    pub(crate) fn outside(index: &LocalIndex, repository: &Utf8Path) -> Option<Refused> {
+        let source = &index.source;
         (!source.starts_with(repository)).then(|| Refused::outside(source, repository))
     }
 

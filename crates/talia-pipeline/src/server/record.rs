@@ -161,6 +161,11 @@ impl Records {
         self.all.iter().find(|record| record.id == *id)
     }
 
+    /// The last one that began then or later, and has been live and healthy.
+    pub fn live_since(&self, began_ms: u64) -> Option<&Record> {
+        self.all.iter().rev().find(|record| record.began_ms >= began_ms && record.was_good())
+    }
+
     /// Where a rollback of `live` leads: to the good release that was live before it. A
     /// rollback of a rollback leads further back, never to what was given up.
     pub fn before(&self, live: Option<&ReleaseId>) -> Option<&Record> {
@@ -244,6 +249,16 @@ mod tests {
         let gone = records.beyond(3, Some(live));
         assert!(gone.iter().all(|record| !record.was_good()), "{gone:?}");
         assert_eq!(records.before(Some(live)).unwrap().id, records.all[1].id);
+    }
+
+    #[test]
+    fn what_has_become_live_since_a_run_began() {
+        let records = records("LLUB");
+        let since = |began_ms| records.live_since(began_ms).map(|record| record.began_ms);
+        assert_eq!(since(2000), Some(2000));
+        // Taken back, or under way.
+        assert_eq!(since(2001), None);
+        assert_eq!(since(3000), None);
     }
 
     #[test]

@@ -175,6 +175,18 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
     assert_eq!(finished.exit_code, ExitCode::Interrupted);
     site.is_settled_at(&a);
 
+    // One that clients have already is finished, and that is what is told.
+    let late = {
+        let _drain = site.policy("drain_seconds", "4");
+        let asking = site.begin_release(&b);
+        until("the new version is live", SOON, || site.live().as_ref() == Some(&b.revision));
+        let late = site.ask(Role::Deploy, &Request::Cancel(None));
+        assert_eq!(asking.wait().exit, Some(0));
+        late
+    };
+    let live = site.status().live.unwrap().release;
+    assert_eq!(late.answer::<Cancelled>(), Cancelled::Live(live));
+    site.is_settled_at(&b);
     load.stop().lost_nothing();
 }
 
