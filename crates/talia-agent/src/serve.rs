@@ -81,7 +81,9 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::RestorePlan(id) => {
             ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
-        Request::Restore(id) => ask.change(ask.role(), move |cx, server| restore(cx, server, &id)),
+        Request::Restore { id, accept_database } => {
+            ask.change(ask.role(), move |cx, server| restore(cx, server, &id, accept_database))
+        }
         Request::Cancel(by) => ask.cancel(by.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),

@@ -64,7 +64,7 @@ pub(super) fn carry_out(
     schema: Option<&Schema>,
 ) -> Result<Released> {
     let is_there = preflight(cx, server, &record, files)?;
-    let backup = backup_gate(cx, server)?;
+    let backup = backup_gate(cx, server, &files.env_path)?;
     record.backup = backup.as_ref().map(|backup| backup.id.clone());
     record.schema_hash = backup.and_then(|backup| backup.schema_hash);
     if let Some(schema) = schema {

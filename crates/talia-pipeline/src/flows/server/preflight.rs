@@ -67,8 +67,7 @@ pub(super) fn preflight(
         wrong.extend(nginx(cx, server, host)?);
     }
     if let Err(error) = env_file::read(&files.env) {
-        let path = server.layout.env_file();
-        wrong.push(Error::usage(format!("{path}: {error}")));
+        wrong.push(Error::usage(format!("{}: {error}", files.env_path)));
     }
     wrong.extend(compose_refusal(cx, server, record, files)?);
     let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
