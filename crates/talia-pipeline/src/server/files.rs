@@ -166,7 +166,9 @@ impl ServerFiles {
 pub fn drift(layout: &Layout) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
     let was_pushed = PushedFile::Compose.pushed(layout).exists();
-    for file in PushedFile::ALL {
+    let is_tried = layout.tried_site().exists();
+    // A site that nobody has judged yet is no edit by hand, and does not stay by itself.
+    for file in PushedFile::ALL.into_iter().filter(|file| *file != PushedFile::Site || !is_tried) {
         let path = file.path(layout);
         let (now, pushed) = (read(&path)?, read(&file.pushed(layout))?);
         match (&now, &pushed) {

@@ -4,7 +4,7 @@ use std::fs;
 
 use talia_pipeline::{
     Context, Finished, Pipeline, Result, World,
-    flows::server::{BackOrder, Server, backup_now, drill_now, restore, restore_plan, rollback},
+    flows::server::{Server, backup_now, drill_now, restore, restore_plan},
     secret::{Secret, SecretValue},
     server::Layout,
     settings::Policy,
@@ -13,10 +13,9 @@ use talia_pipeline::{
 use crate::{
     Collect,
     backup::{NAME, Setting, URL_NAME, names},
-    compose::{Here, in_front},
     drill::UNRESTORABLE,
     postgres::{PASSWORD, USER},
-    support::write,
+    server_plans::{NEW, OLD, live_is, released},
 };
 
 /// A server whose policy keeps one backup, and wants it drilled on the database's own
@@ -127,27 +126,6 @@ fn what_the_env_file_lacks_is_said() {
     assert!(!server.layout.backups().exists());
 }
 
-/// A release in a slot, as its agent has left it, with an environment of its own.
-fn released(layout: &Layout, id: &str, slot: &str, env: &str) {
-    let folder = layout.releases().join(id);
-    write(&folder.join("docker-compose.yml"), "services: {api: {image: 'talia-base:bookworm'}}\n");
-    write(&folder.join("env.original"), env);
-    let record = format!(
-        r#"{{"id":"{id}","revision":"0123456789abcdef0123456789abcdef01234567",
-        "image":"talia-base","digest":"sha256:{}","slot":"{slot}","by":"ana","began_ms":1,
-        "fate":{{"live":{{"at_ms":1}}}}}}"#,
-        "1".repeat(64)
-    );
-    write(&folder.join("record.json"), &record);
-}
-
-fn live_is(layout: &Layout, slot: &str) {
-    let link = layout.live_socket();
-    fs::create_dir_all(link.parent().unwrap()).unwrap();
-    let _ = fs::remove_file(&link);
-    std::os::unix::fs::symlink(format!("{slot}/api.sock"), &link).unwrap();
-}
-
 #[test]
 fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
     let setting = Setting::new(1);
@@ -158,7 +136,7 @@ fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
     let layout = &first.layout;
     let before = fs::read_to_string(layout.env_file()).unwrap();
     let moved = format!("DATABASE_URL='{}'\n", setting.server.url("moved"));
-    released(layout, "20261124T041500Z-0123456789ab", "blue", &before);
+    released(layout, OLD, "blue", &before);
     live_is(layout, "blue");
     fs::write(layout.env_file(), &moved).unwrap();
     run(|cx| backup_now(cx, &first)).0.result.unwrap();
@@ -166,7 +144,7 @@ fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
     assert!(plan.database.starts_with(NAME), "{}", plan.database);
 
     // The service has moved: what was of the old database is not written into the new one.
-    released(layout, "20261124T051500Z-0123456789ab", "green", &moved);
+    released(layout, NEW, "green", &moved);
     live_is(layout, "green");
     let (finished, _) = run(|cx| restore(cx, &later, FIRST, false));
     assert_eq!(finished.exit_code.code(), 4);
@@ -176,32 +154,4 @@ fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
     let restored = run(|cx| restore(cx, &later, FIRST, true)).0.result.unwrap();
     assert!(restored.database.starts_with("moved at"), "{}", restored.database);
     assert_eq!(setting.server.ask("moved", "SELECT count(*) FROM big"), "1000");
-}
-
-#[test]
-fn a_rollback_works_with_the_database_that_its_release_names() {
-    let here = Here::new("");
-    let layout = &here.server.layout;
-    let (old, new) = ("20261124T041500Z-0123456789ab", "20261124T051500Z-0123456789ab");
-    released(layout, old, "blue", "DATABASE_URL=postgresql://t:s3cr3t-word@db/old\n");
-    released(layout, new, "green", "DATABASE_URL=postgresql://t:s3cr3t-word@db/new\n");
-    live_is(layout, "green");
-    let revision = "0123456789abcdef0123456789abcdef01234567";
-    let docker = format!(
-        r#"case "$1 $2" in
-        "container ls") printf 'c\trunning\tUp\tgreen\t{new}\t{revision}\n' ;;
-        "image inspect") echo sha256:1 ;;
-        "info "*) echo '{{"ServerVersion":"20.10.24","DockerRootDir":"/","ClientInfo":
-            {{"Plugins":[{{"Name":"compose","Version":"v2.20.0"}}]}}}}' ;;
-        "compose "*) echo '{{"services":{{"api":{{"image":"talia-base:bookworm"}}}}}}' ;;
-        esac"#
-    );
-    let world = in_front(&here.root.path().join("bin"), &[("docker", docker.as_str())]);
-    let order = BackOrder { to: None, from: new.parse().unwrap(), accept_schema: false };
-    // There is no `.env`, and none is needed.
-    let plan = Pipeline::new("rollback", here.root.path(), world)
-        .plan(|cx| rollback(cx, &here.server, &order).map(drop))
-        .unwrap()
-        .to_string();
-    assert!(plan.contains("database of DATABASE_URL: old at db:5432"), "{plan}");
 }

@@ -63,7 +63,10 @@ pub(super) fn preflight(
             )));
         }
     }
-    if let Some(host) = &server.policy.host {
+    if server.layout.tried_site().exists() {
+        // So in a plan alone: what a killed push has left is put right before this.
+        cx.note("a site is being tried: Nginx is asked once that is over");
+    } else if let Some(host) = &server.policy.host {
         wrong.extend(nginx(cx, server, host)?);
     }
     if let Err(error) = env_file::read(&files.env) {
