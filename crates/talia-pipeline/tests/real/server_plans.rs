@@ -17,6 +17,7 @@ use crate::{
 pub(crate) const OLD: &str = "20261124T041500Z-0123456789ab";
 pub(crate) const NEW: &str = "20261124T051500Z-0123456789ab";
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
+const SITE: &str = "server { listen 80; }";
 const COMPOSE: &str = "services: {api: {image: 'talia-base:bookworm'}}\n";
 
 /// A release in a slot, as its agent has left it, with an environment of its own.
@@ -51,24 +52,57 @@ impl Two {
         released(layout, OLD, "blue", "DATABASE_URL=postgresql://t:s3cr3t-word@db/old\n");
         released(layout, NEW, "green", "DATABASE_URL=postgresql://t:s3cr3t-word@db/new\n");
         live_is(layout, "green");
-        Self { here }
+        let two = Self { here };
+        two.run(&[("green", NEW)]);
+        two
+    }
+
+    /// What the engine runs, as it says.
+    fn run(&self, all: &[(&str, &str)]) {
+        let line =
+            |(slot, id): &(&str, &str)| format!("{slot}\trunning\tUp\t{slot}\t{id}\t{REVISION}\n");
+        let containers = self.here.root.path().join("containers");
+        write(&containers, &all.iter().map(line).collect::<String>());
+    }
+
+    /// The files that a release is made of, as they were pushed.
+    fn push(&self) {
+        let layout = &self.here.server.layout;
+        for (file, content) in
+            [(PushedFile::Compose, COMPOSE), (PushedFile::Env, "A=1\n"), (PushedFile::Site, SITE)]
+        {
+            write(&file.path(layout), content);
+            write(&file.pushed(layout), content);
+        }
+    }
+
+    fn settle(&self) {
+        self.pipeline().run(|cx| settle_all(cx, &self.here.server)).result.unwrap();
     }
 
     fn pipeline(&self) -> Pipeline {
         let folder = self.here.root.path();
+        let containers = folder.join("containers");
         let docker = format!(
             r#"case "$1 $2" in
-            "container ls") printf 'c\trunning\tUp\tgreen\t{NEW}\t{REVISION}\n' ;;
+            "container ls") cat '{containers}' ;;
             "image inspect") echo sha256:1 ;;
             "info "*) echo '{{"ServerVersion":"20.10.24","DockerRootDir":"/","ClientInfo":
                 {{"Plugins":[{{"Name":"compose","Version":"v2.20.0"}}]}}}}' ;;
             "compose "*) echo '{{"services":{{"api":{{"image":"talia-base:bookworm"}}}}}}' ;;
+            *) echo 20.10.24 ;;
             esac"#
         );
         let site = self.here.server.layout.nginx_site();
         let nginx = format!("if grep -q wrong '{site}'; then echo 'no: wrong' >&2; exit 1; fi");
         let systemctl = format!("echo \"$@\" >> '{}'", folder.join("asked"));
-        let scripts = [("docker", docker.as_str()), ("nginx", &nginx), ("systemctl", &systemctl)];
+        let curl = format!("printf '{{\"revision\":\"{REVISION}\"}}\\n200'");
+        let scripts = [
+            ("docker", docker.as_str()),
+            ("nginx", &nginx),
+            ("systemctl", &systemctl),
+            ("curl", &curl),
+        ];
         Pipeline::new("try", folder, in_front(&folder.join("bin"), &scripts))
     }
 
@@ -104,25 +138,37 @@ fn a_rollback_works_with_the_database_that_its_release_names() {
 fn a_site_that_a_killed_push_has_left_stops_nothing() {
     let two = Two::new("host = \"talia.example\"\n[backup]\ndatabase = \"none\"\n");
     let layout = &two.here.server.layout;
-    let good = "server { listen 80; }";
-    for (file, content) in
-        [(PushedFile::Compose, COMPOSE), (PushedFile::Env, "A=1\n"), (PushedFile::Site, good)]
-    {
-        write(&file.path(layout), content);
-        write(&file.pushed(layout), content);
-    }
-    write(&layout.tried_site(), &format!("there\n{good}"));
+    two.push();
+    write(&layout.tried_site(), &format!("there\n{SITE}"));
     write(&layout.nginx_site(), "server { wrong; }");
     for plan in [two.release().unwrap(), two.rollback().unwrap()] {
         assert!(plan.contains("restore the site"), "{plan}");
     }
     // It may have kept Nginx from starting.
-    two.pipeline().run(|cx| settle_all(cx, &two.here.server)).result.unwrap();
+    two.settle();
     let asked = fs::read_to_string(two.here.root.path().join("asked")).unwrap();
     assert_eq!(asked, "reload-or-restart nginx\n");
-    assert_eq!(fs::read_to_string(layout.nginx_site()).unwrap(), good);
+    assert_eq!(fs::read_to_string(layout.nginx_site()).unwrap(), SITE);
     // What is edited by hand still does.
     write(&layout.nginx_site(), "server { listen 81; }");
     let refused = two.release().unwrap_err();
     assert!(refused.contains("was edited on the server"), "{refused}");
+}
+
+/// A newer agent has written it, say, and the one before was installed again.
+#[test]
+fn what_is_live_is_not_replaced_while_its_record_cannot_be_read() {
+    let two = Two::new("[backup]\ndatabase = \"none\"\n");
+    two.push();
+    assert!(two.release().is_ok());
+    let layout = &two.here.server.layout;
+    write(&layout.releases().join(NEW).join("record.json"), "{\"from\": \"another version\"}");
+    for refused in [two.release().unwrap_err(), two.rollback().unwrap_err()] {
+        assert!(refused.contains(&format!("{NEW} is live, and its record cannot")), "{refused}");
+    }
+    // A kill has left the one before; it is older, and clients do not get it.
+    two.run(&[("green", NEW), ("blue", OLD)]);
+    two.settle();
+    let live = fs::read_link(layout.live_socket()).unwrap();
+    assert_eq!(live.to_str(), Some("green/api.sock"));
 }
