@@ -172,3 +172,14 @@ fn what_is_live_is_not_replaced_while_its_record_cannot_be_read() {
     let live = fs::read_link(layout.live_socket()).unwrap();
     assert_eq!(live.to_str(), Some("green/api.sock"));
 }
+
+/// What is live already is no edit by hand any more, whatever fails after that.
+#[test]
+fn the_files_of_a_release_count_before_anything_else_is_tidied() {
+    let two = Two::new("[backup]\ndatabase = \"none\"\n");
+    two.push();
+    let plan = two.release().unwrap();
+    let at = |step: &str| plan.find(step).unwrap_or_else(|| panic!("no {step:?} in {plan}"));
+    let steps = ["wait for health", "record\n", "keep the files", "drain green", "end talia-"];
+    assert!(steps.map(at).is_sorted(), "{plan}");
+}
