@@ -17,6 +17,7 @@ pub(crate) fn command() -> Command {
     changing("restore")
         .about("Make a server's database what it was in a backup")
         .arg(Arg::new("id").value_name("ID").required(true).help("Which backup"))
+        .arg(cli::flag("accept-database", "Restore it though it was made of another database"))
         .arg(cli::flag("yes", "Do not ask; needed where nobody can be asked"))
         .after_help(
             "What is there now is backed up first.\n\n\
@@ -42,7 +43,9 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             return Err(Error::refused("nothing was done: it was not confirmed"));
         }
     }
-    let (done, code) = target.change("restore", matches, |cx, remote| remote.restore(cx, id))?;
+    let other = matches.get_flag("accept-database");
+    let (done, code) =
+        target.change("restore", matches, |cx, remote| remote.restore(cx, id, other))?;
     if let Some(done) = done {
         console::print(&told(&done));
     }

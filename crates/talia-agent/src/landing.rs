@@ -15,7 +15,10 @@ use talia_pipeline::{
     },
 };
 
-use crate::serve::{Area, Ask, ENDS_WITHIN, brought, wait_until};
+use crate::{
+    brought::brought,
+    serve::{Area, Ask, ENDS_WITHIN, wait_until},
+};
 
 /// What a release's changes may have at most: some 400,000 files.
 const CHANGES_BYTES: u64 = 64 << 20;

@@ -7,6 +7,7 @@
 //! - `talia-agent version`.
 
 mod answer;
+mod brought;
 mod gate;
 mod landing;
 mod logs;

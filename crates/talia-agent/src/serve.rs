@@ -1,6 +1,6 @@
 //! From a request to its flow, with the lock and the journal where it changes something.
 
-use std::{io::Read as _, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use talia_pipeline::{
@@ -23,7 +23,7 @@ use talia_pipeline::{
     settings::Policy,
 };
 
-use crate::{answer::answered, secrets::secrets};
+use crate::{answer::answered, brought::brought, secrets::secrets};
 
 /// What a push may bring at most.
 const PUSHED_BYTES: u64 = 1 << 20;
@@ -83,7 +83,9 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::RestorePlan(id) => {
             ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
-        Request::Restore(id) => ask.change(ask.role(), move |cx, server| restore(cx, server, &id)),
+        Request::Restore { id, accept_database } => {
+            ask.change(ask.role(), move |cx, server| restore(cx, server, &id, accept_database))
+        }
         Request::Cancel(whose) => ask.cancel(whose.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
@@ -287,15 +289,17 @@ impl Ask<'_> {
             Area::Landing => (landing.lock(), landing.state()),
         };
         let mut lock = Lock::take(&lock, &self.holder(&server, self.name()))?;
-        let journal = self.journal(area)?;
-        let mut pipeline = self
-            .pipeline(&self.site.signals)
-            .state(State::new(state))
-            .report(journal)
-            .report(self.feed.report());
+        let mut pipeline = self.pipeline(&self.site.signals);
+        match self.journal(area) {
+            Ok(journal) => pipeline = pipeline.state(State::new(state)).report(journal),
+            // What frees a full disk needs no room on it.
+            Err(_) if self.name() == "prune" => {}
+            Err(error) => return Err(error),
+        }
+        let mut pipeline = pipeline.report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
         if let Some(doing) = finished.result.as_ref().ok().and_then(stays) {
-            lock.relabel(&self.holder(&server, &doing))?;
+            lock.relabel(&self.holder(&server, &doing));
         }
         self.end(finished)
     }
@@ -356,7 +360,8 @@ impl Ask<'_> {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
         }
-        self.journal(Area::Backend)?;
+        // A disk that is full must keep nobody from it.
+        drop(self.journal(Area::Backend));
         interrupt_holder(&lock, &running)?;
         let ended =
             wait_until(
@@ -389,7 +394,7 @@ impl Ask<'_> {
     }
 
     fn unlock(&self) -> Result<ExitCode> {
-        self.journal(Area::Backend)?;
+        drop(self.journal(Area::Backend));
         let mut ended = end_holders(&self.site.layout.lock())?;
         ended.extend(self.unlock_landing()?);
         Ok(self.tell(&ended))
@@ -400,19 +405,6 @@ impl Ask<'_> {
         let backend = self.change(self.role(), settle_all)?;
         Ok(if backend == ExitCode::Success { landing? } else { backend })
     }
-}
-
-/// What a client sends on standard input.
-pub(crate) fn brought(most: u64) -> Result<Vec<u8>> {
-    let mut content = Vec::new();
-    std::io::stdin()
-        .take(most + 1)
-        .read_to_end(&mut content)
-        .map_err(|cause| Error::usage("what is pushed cannot be read").caused_by(cause))?;
-    if content.len() as u64 > most {
-        return Err(Error::usage(format!("what is pushed is longer than {} MiB", most >> 20)));
-    }
-    Ok(content)
 }
 
 /// What is done while a client moves `latest` to this release.
@@ -435,3 +427,6 @@ pub(crate) fn wait_until(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

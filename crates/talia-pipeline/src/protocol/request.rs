@@ -124,8 +124,13 @@ pub enum Request {
     SitePush,
     /// `agent install`: another version of the agent, on standard input.
     AgentInstall,
-    /// `restore ID`: the database as it was in this backup.
-    Restore(String),
+    /// `restore ID [accept-database]`: the database as it was in this backup.
+    Restore {
+        /// The backup.
+        id: String,
+        /// Whether it is known that it was made of another database.
+        accept_database: bool,
+    },
     /// `restore ID plan`: what that would overwrite.
     RestorePlan(String),
     /// `drill [ID]`: restore a backup somewhere else and compare it.
@@ -161,7 +166,7 @@ impl Request {
             | Self::ComposePush
             | Self::EnvPush
             | Self::SitePush
-            | Self::Restore(_)
+            | Self::Restore { .. }
             | Self::RestorePlan(_)
             | Self::Drill(_)
             | Self::Unlock
@@ -299,7 +304,11 @@ impl FromStr for Request {
             }
             "restore" => {
                 let id = backup_id(words.next("a backup's id")?)?;
-                if words.flag("plan") { Self::RestorePlan(id) } else { Self::Restore(id) }
+                if words.flag("plan") {
+                    Self::RestorePlan(id)
+                } else {
+                    Self::Restore { id, accept_database: words.flag("accept-database") }
+                }
             }
             "drill" if words.is_empty() => Self::Drill(None),
             "drill" => Self::Drill(Some(backup_id(words.next("a backup's id")?)?)),
@@ -371,7 +380,9 @@ impl fmt::Display for Request {
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
-            Self::Restore(id) => write!(f, "restore {id}"),
+            Self::Restore { id, accept_database } => {
+                write!(f, "restore {id}{}", flag(*accept_database, " accept-database"))
+            }
             Self::RestorePlan(id) => write!(f, "restore {id} plan"),
             Self::Drill(None) => f.write_str("drill"),
             Self::Drill(Some(id)) => write!(f, "drill {id}"),
@@ -434,6 +445,7 @@ mod tests {
             "env push".to_owned(),
             "site push".to_owned(),
             format!("restore {id}"),
+            format!("restore {id} accept-database"),
             format!("restore {id} plan"),
             "drill".to_owned(),
             format!("drill {id}"),

@@ -103,6 +103,8 @@ pub struct ServerFiles {
     pub extra: Option<Vec<u8>>,
     /// The service's environment.
     pub env: Vec<u8>,
+    /// Where that was read.
+    pub env_path: Utf8PathBuf,
     /// What is not as it was pushed.
     pub drift: Vec<Drift>,
 }
@@ -133,6 +135,7 @@ impl ServerFiles {
             compose: needed(PushedFile::Compose)?,
             extra: read(&PushedFile::Override.path(layout))?,
             env: needed(PushedFile::Env)?,
+            env_path: layout.env_file(),
             drift: drift(layout)?,
         })
     }
@@ -150,6 +153,7 @@ impl ServerFiles {
             compose: needed(PushedFile::Compose)?,
             extra: read(&folder.join(PushedFile::Override.name_in_release()))?,
             env: needed(PushedFile::Env)?,
+            env_path: folder.join(PushedFile::Env.name_in_release()),
             drift: Vec::new(),
         })
     }
@@ -162,7 +166,9 @@ impl ServerFiles {
 pub fn drift(layout: &Layout) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
     let was_pushed = PushedFile::Compose.pushed(layout).exists();
-    for file in PushedFile::ALL {
+    let is_tried = layout.tried_site().exists();
+    // A site that nobody has judged yet is no edit by hand, and does not stay by itself.
+    for file in PushedFile::ALL.into_iter().filter(|file| *file != PushedFile::Site || !is_tried) {
         let path = file.path(layout);
         let (now, pushed) = (read(&path)?, read(&file.pushed(layout))?);
         match (&now, &pushed) {

@@ -36,24 +36,21 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Says that the holder does something else now.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn relabel(&mut self, holder: &LockHolder) -> Result<()> {
-        let text = serde_json::to_string(holder).unwrap_or_default();
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.rewind())
-            .and_then(|()| writeln!(self.file, "{text}"))
-            .map_err(|cause| Error::step("the lock's file cannot be written").caused_by(cause))
+    /// Says in the file what the holder does now. On a full disk it may stay unsaid: the
+    /// lock is held all the same.
+    pub fn relabel(&mut self, holder: &LockHolder) {
+        let text = format!("{}\n", serde_json::to_string(holder).unwrap_or_default());
+        // Over what is there, and only then shorter: that needs no room on the disk.
+        let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
+        let length = if written.is_ok() { text.len() } else { 0 };
+        drop(self.file.set_len(length as u64));
     }
 
     /// Takes it, and says in the file who has it.
     ///
     /// # Errors
     /// Refused when somebody else holds it, who is named; a step error when the file
-    /// cannot be written.
+    /// cannot be opened.
     pub fn take(path: &Utf8Path, holder: &LockHolder) -> Result<Self> {
         let cannot = |cause: std::io::Error| {
             Error::step(format!("the lock {path} cannot be taken")).caused_by(cause)
@@ -74,7 +71,7 @@ impl Lock {
         // Children get it too: whatever works for the holder holds the lock.
         fcntl_setfd(&file, FdFlags::empty()).map_err(|error| cannot(error.into()))?;
         let mut lock = Self { file };
-        lock.relabel(holder)?;
+        lock.relabel(holder);
         Ok(lock)
     }
 }

@@ -27,6 +27,7 @@ mod rsync;
 mod rsync_filters;
 mod ruff;
 mod server_backup;
+mod server_plans;
 mod ssh;
 mod support;
 

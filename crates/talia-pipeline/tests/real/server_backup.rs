@@ -15,6 +15,7 @@ use crate::{
     backup::{NAME, Setting, URL_NAME, names},
     drill::UNRESTORABLE,
     postgres::{PASSWORD, USER},
+    server_plans::{NEW, OLD, live_is, released},
 };
 
 /// A server whose policy keeps one backup, and wants it drilled on the database's own
@@ -73,7 +74,7 @@ fn a_backup_is_made_tried_and_restored_while_a_client_is_at_work() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let page = later.layout.maintenance();
-    let (finished, told) = run(|cx| restore(cx, &later, FIRST));
+    let (finished, told) = run(|cx| restore(cx, &later, FIRST, false));
     let restored = finished.result.unwrap();
     assert_eq!(restored.before.id, "20261124T081600Z-042-before-restore");
     assert_eq!(restored.differences, Vec::<String>::new());
@@ -84,7 +85,7 @@ fn a_backup_is_made_tried_and_restored_while_a_client_is_at_work() {
 
     // Somebody's own maintenance stays.
     fs::write(&page, "").unwrap();
-    run(|cx| restore(cx, &server(NOW + 120_000), FIRST)).0.result.unwrap();
+    run(|cx| restore(cx, &server(NOW + 120_000), FIRST, false)).0.result.unwrap();
     assert!(page.exists());
     // What was restored stays, whatever the retention says.
     let kept = names(&first.layout.backups());
@@ -123,4 +124,34 @@ fn what_the_env_file_lacks_is_said() {
     let error = finished.result.unwrap_err();
     assert!(error.to_string().contains("has no `DATABASE_URL`"), "{error}");
     assert!(!server.layout.backups().exists());
+}
+
+#[test]
+fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
+    let setting = Setting::new(1);
+    let owner = USER.replace('"', "\"\"");
+    setting.server.admin("postgres", &format!("CREATE DATABASE moved OWNER \"{owner}\""));
+    let server = |now| Server { policy: Policy::default(), ..server(&setting, now) };
+    let (first, later) = (server(NOW), server(NOW + 60_000));
+    let layout = &first.layout;
+    let before = fs::read_to_string(layout.env_file()).unwrap();
+    let moved = format!("DATABASE_URL='{}'\n", setting.server.url("moved"));
+    released(layout, OLD, "blue", &before);
+    live_is(layout, "blue");
+    fs::write(layout.env_file(), &moved).unwrap();
+    run(|cx| backup_now(cx, &first)).0.result.unwrap();
+    let plan = run(|cx| restore_plan(cx, &later, FIRST)).0.result.unwrap();
+    assert!(plan.database.starts_with(NAME), "{}", plan.database);
+
+    // The service has moved: what was of the old database is not written into the new one.
+    released(layout, NEW, "green", &moved);
+    live_is(layout, "green");
+    let (finished, _) = run(|cx| restore(cx, &later, FIRST, false));
+    assert_eq!(finished.exit_code.code(), 4);
+    let error = finished.result.unwrap_err();
+    assert!(error.to_string().contains("what is live uses moved at"), "{error}");
+    assert_eq!(names(&layout.backups()).len(), 3, "nothing was backed up for it");
+    let restored = run(|cx| restore(cx, &later, FIRST, true)).0.result.unwrap();
+    assert!(restored.database.starts_with("moved at"), "{}", restored.database);
+    assert_eq!(setting.server.ask("moved", "SELECT count(*) FROM big"), "1000");
 }

@@ -142,8 +142,9 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::run`].
-    pub fn restore(&self, cx: &Context, id: &str) -> Result<Restored> {
-        self.run(cx, Request::Restore(id.to_owned()), Restored::planned())
+    pub fn restore(&self, cx: &Context, id: &str, accept_database: bool) -> Result<Restored> {
+        let request = Request::Restore { id: id.to_owned(), accept_database };
+        self.run(cx, request, Restored::planned())
     }
 
     /// Puts a file on the server, by one of the three pushes. Its content goes by

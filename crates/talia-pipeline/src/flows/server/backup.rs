@@ -1,18 +1,21 @@
 //! The database of an environment: backed up, tried, and made what it was.
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use crate::{
     context::Context,
     error::{Error, Result},
     flows::{self, BackupOrder, DrillOrder, DrillPlace},
     parse::database_url::Database,
     protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
+    server::PushedFile,
     steps::{
         backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
-        server::{ReadDatabase, ReadRecords, SetMaintenance},
+        server::{LiveSlot, ReadDatabase, ReadRecords, SetMaintenance},
     },
 };
 
-use super::Server;
+use super::{Server, look::Seen};
 
 /// Why there is a maintenance page.
 const RESTORES: &str = "a backup is restored\n";
@@ -27,8 +30,8 @@ const POSTGRES: &str = "postgres";
 /// Refused where the policy names no database; otherwise as
 /// [`backup`](crate::flows::backup) and [`drill`](crate::flows::drill).
 pub fn backup_now(cx: &Context, server: &Server) -> Result<BackupState> {
-    let database = database(cx, server)?;
-    prove(cx, server, &database).map(|record| state(&record))
+    let env = live_env(cx, server)?;
+    prove(cx, server, &env).map(|record| state(&record))
 }
 
 /// Restores a backup somewhere else and compares it; without an id, the last one that
@@ -47,7 +50,7 @@ pub fn drill_now(cx: &Context, server: &Server, id: Option<&str>) -> Result<Dril
             }
         },
     };
-    let record = try_out(cx, server, &id)?;
+    let record = try_out(cx, server, &id, &live_env(cx, server)?)?;
     let backup = state(&record);
     let (tables, rows, not_drilled) = match record.drill {
         Some(Drill::Passed { tables, rows, not_drilled, .. }) => (tables, rows, not_drilled),
@@ -61,7 +64,7 @@ pub fn drill_now(cx: &Context, server: &Server, id: Option<&str>) -> Result<Dril
 /// # Errors
 /// As [`restore`].
 pub fn restore_plan(cx: &Context, server: &Server, id: &str) -> Result<RestorePlan> {
-    let database = database(cx, server)?;
+    let database = database(cx, server, &live_env(cx, server)?)?;
     let (id, order) = (BackupId::new(id)?, order(server, "-before-restore")?);
     let outlook = flows::restore_outlook(cx, &place(server), &id, &database, &order)?;
     Ok(RestorePlan {
@@ -77,10 +80,14 @@ pub fn restore_plan(cx: &Context, server: &Server, id: &str) -> Result<RestorePl
 /// tables would be wrong.
 ///
 /// # Errors
-/// As [`restore`](crate::flows::restore); what is in the database is then as it was.
-pub fn restore(cx: &Context, server: &Server, id: &str) -> Result<Restored> {
-    let database = database(cx, server)?;
+/// Refused where the backup is another database's and `accept_database` is not set; as
+/// [`restore`](crate::flows::restore). What is in the database is then as it was.
+pub fn restore(cx: &Context, server: &Server, id: &str, accept_database: bool) -> Result<Restored> {
+    let database = database(cx, server, &live_env(cx, server)?)?;
     let id = BackupId::new(id)?;
+    if !accept_database {
+        refuse_other(cx, server, &id, &database)?;
+    }
     let order = order(server, "-before-restore")?.retention(retention(server));
     let order = kept(cx, server)?.iter().fold(order, BackupOrder::keeping);
     mend_restore(cx, server)?;
@@ -98,6 +105,20 @@ pub fn restore(cx: &Context, server: &Server, id: &str) -> Result<Restored> {
         before: state(&report.before),
         differences: report.differences,
     })
+}
+
+/// Refuses another database's backup: where the service has moved to a new one, say.
+fn refuse_other(cx: &Context, server: &Server, id: &BackupId, database: &Database) -> Result<()> {
+    let backups = cx.observe(Backups::new(&place(server)))?.records;
+    let other = backups.iter().find(|record| record.id == *id);
+    match other.filter(|record| record.database != database.to_string()) {
+        Some(record) => Err(Error::refused(format!(
+            "the backup {id} is of {}, and what is live uses {database}",
+            record.database
+        ))
+        .hint("if it is to be written there all the same: `--accept-database`")),
+        None => Ok(()),
+    }
 }
 
 /// Takes the maintenance page away that a killed restore has left. One that a person
@@ -129,30 +150,43 @@ pub(super) struct Proven {
     pub(super) schema_hash: Option<String>,
 }
 
-/// Makes the backup that a release or a rollback needs; `None` where the policy names
-/// no database.
+/// Makes the backup that a release or a rollback needs, of the database that its `.env`
+/// names; `None` where the policy names no database.
 ///
 /// # Errors
 /// As [`backup_now`]; nothing that runs was touched then.
-pub(super) fn backup_gate(cx: &Context, server: &Server) -> Result<Option<Proven>> {
+pub(super) fn backup_gate(cx: &Context, server: &Server, env: &Utf8Path) -> Result<Option<Proven>> {
     if server.policy.backup.database.is_none() {
         cx.skip("the policy names no database, so there is no backup");
         return Ok(None);
     }
-    let database = database(cx, server)?;
-    let record = prove(cx, server, &database)?;
+    let record = prove(cx, server, env)?;
     // What the schema will be, a plan cannot know: it must not look like a change.
     let schema_hash = (!record.is_planned()).then_some(record.schema_hash);
     Ok(Some(Proven { id: record.id.to_string(), schema_hash }))
 }
 
-fn database(cx: &Context, server: &Server) -> Result<Database> {
+/// The `.env` that the live release runs with: what is pushed counts from the next one
+/// on. By the disk alone, because a backup needs no engine.
+fn live_env(cx: &Context, server: &Server) -> Result<Utf8PathBuf> {
+    let seen = Seen {
+        live_slot: cx.observe(LiveSlot::new(&server.layout, &server.policy))?,
+        records: cx.observe(ReadRecords::new(&server.layout))?,
+        ..Seen::default()
+    };
+    Ok(match seen.live() {
+        Some(live) => server.layout.release(&live.id).join(PushedFile::Env.name_in_release()),
+        None => server.layout.env_file(),
+    })
+}
+
+fn database(cx: &Context, server: &Server, env: &Utf8Path) -> Result<Database> {
     let Some(name) = &server.policy.backup.database else {
         return Err(Error::refused("the server's policy says that there is no database").hint(
             "set `database` in [backup] of the policy to the name in .env that holds its URL",
         ));
     };
-    cx.observe(ReadDatabase::new(server.layout.env_file(), name))
+    cx.observe(ReadDatabase::new(env, name))
 }
 
 fn place(server: &Server) -> BackupPlace {
@@ -177,11 +211,11 @@ fn kept(cx: &Context, server: &Server) -> Result<Vec<BackupId>> {
     Ok(own.collect())
 }
 
-fn prove(cx: &Context, server: &Server, database: &Database) -> Result<BackupRecord> {
-    let place = place(server);
-    let mut record = flows::backup(cx, &place, database, &order(server, "")?)?;
+fn prove(cx: &Context, server: &Server, env: &Utf8Path) -> Result<BackupRecord> {
+    let (place, database) = (place(server), database(cx, server, env)?);
+    let mut record = flows::backup(cx, &place, &database, &order(server, "")?)?;
     if server.policy.backup.drill {
-        record = try_out(cx, server, &record.id)?;
+        record = try_out(cx, server, &record.id, env)?;
     }
     // Only now: of a backup that does not restore, nothing may go in its favour.
     let prune = Prune::new(&place, retention(server), server.now_ms).keeping(&record.id);
@@ -189,10 +223,10 @@ fn prove(cx: &Context, server: &Server, database: &Database) -> Result<BackupRec
     Ok(record)
 }
 
-fn try_out(cx: &Context, server: &Server, id: &BackupId) -> Result<BackupRecord> {
+fn try_out(cx: &Context, server: &Server, id: &BackupId, env: &Utf8Path) -> Result<BackupRecord> {
     let at = match &server.policy.backup.scratch {
         Some(name) => {
-            let scratch = cx.observe(ReadDatabase::new(server.layout.env_file(), name))?;
+            let scratch = cx.observe(ReadDatabase::new(env, name))?;
             let own = server.layout.environment().as_str().replace('-', "_");
             // Environments may share the scratch server.
             DrillPlace::server(&scratch).database_name(format!("talia_drill_{own}"))

@@ -65,7 +65,7 @@ pub(super) fn carry_out(
     schema: Option<&Schema>,
 ) -> Result<Released> {
     let is_there = preflight(cx, server, &record, files)?;
-    let backup = backup_gate(cx, server)?;
+    let backup = backup_gate(cx, server, &files.env_path)?;
     record.backup = backup.as_ref().map(|backup| backup.id.clone());
     record.schema_hash = backup.and_then(|backup| backup.schema_hash);
     if let Some(schema) = schema {
@@ -97,7 +97,13 @@ pub(super) fn carry_out(
                     .hint("the next request looks at it and puts it right; free some disk first")
             })?;
         // It is live: what fails from here on is put right by the next request.
-        tidied(cx, finish(cx, server, &record, files, live.as_ref()));
+        // The files of a rollback are those of then; what was pushed since still counts.
+        if record.of.is_none() {
+            tidied(cx, cx.run(KeepPushed::new(&server.layout, files)));
+        }
+        if let (Strategy::Slots, Some(before)) = (server.policy.strategy, &live) {
+            tidied(cx, end_before(cx, server, before));
+        }
         tidied(cx, prune_after(cx, server, seen, &record));
         Ok(())
     })?;
@@ -175,23 +181,10 @@ fn confirm(cx: &Context, server: &Server, record: &Record) -> Result<()> {
     )
 }
 
-/// What follows once a release is live.
-fn finish(
-    cx: &Context,
-    server: &Server,
-    record: &Record,
-    files: &ServerFiles,
-    before: Option<&Record>,
-) -> Result<()> {
-    if let (Strategy::Slots, Some(before)) = (server.policy.strategy, before) {
-        cx.run(Pause::new(format!("drain {}", before.slot), server.policy.drain))?;
-        end(cx, server, before.slot)?;
-    }
-    // The files of a rollback are those of then; what was pushed since still counts.
-    if record.of.is_none() {
-        cx.run(KeepPushed::new(&server.layout, files))?;
-    }
-    Ok(())
+/// Ends what was live before, once its requests are over.
+fn end_before(cx: &Context, server: &Server, before: &Record) -> Result<()> {
+    cx.run(Pause::new(format!("drain {}", before.slot), server.policy.drain))?;
+    end(cx, server, before.slot)
 }
 
 /// Gives clients what they had, and takes the failed release away.

@@ -7,8 +7,8 @@ use crate::{
     protocol::Slot,
     server::{PushedFile, ServerFiles},
     steps::server::{
-        Compose, EndPort, EndSite, NginxReload, NginxTest, PushFile, RemoveScratch, RestorePort,
-        RestoreSite, TrySite, WriteScratch,
+        Compose, EndPort, EndSite, NginxReloadOrStart, NginxTest, PushFile, RemoveScratch,
+        RestorePort, RestoreSite, TrySite, WriteScratch,
     },
 };
 
@@ -52,7 +52,7 @@ pub(super) fn mend_push(cx: &Context, server: &Server) -> Result<()> {
         cx.note("a push ended before Nginx had taken its site: the one before is back");
         cx.run(RestoreSite::new(&server.layout))?;
         // A site that was never good is no worse than before, and no reason to stop here.
-        match cx.run(NginxTest).and_then(|()| cx.run(NginxReload)) {
+        match cx.run(NginxTest).and_then(|()| cx.run(NginxReloadOrStart)) {
             Err(error) if !cx.is_cancelled() => cx.note(format!("Nginx was not reloaded: {error}")),
             done => done?,
         }
@@ -74,7 +74,7 @@ fn push_site(cx: &Context, server: &Server, content: Vec<u8>) -> Result<()> {
         cx.run(port)?;
     }
     cx.run(TrySite::new(&server.layout, content))?;
-    let judged = cx.run(NginxTest).and_then(|()| cx.run(NginxReload));
+    let judged = cx.run(NginxTest).and_then(|()| cx.run(NginxReloadOrStart));
     cx.sheltered(|cx| match judged {
         Ok(()) => {
             if is_first {

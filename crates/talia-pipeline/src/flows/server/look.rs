@@ -39,6 +39,13 @@ impl Seen {
         }
     }
 
+    /// The release that clients get, where its record cannot be read: a newer agent may
+    /// have written it.
+    pub(super) fn unreadable(&self) -> Option<&ReleaseId> {
+        let release = self.in_slot(self.live_slot?).find_map(|one| one.release.as_ref());
+        release.filter(|release| self.records.get(release).is_none())
+    }
+
     /// The newest release of a slot that was not undone.
     pub(super) fn newest_in(&self, slot: Slot) -> Option<&Record> {
         let mut newest = self.records.all.iter().rev();

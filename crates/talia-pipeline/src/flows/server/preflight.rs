@@ -63,12 +63,14 @@ pub(super) fn preflight(
             )));
         }
     }
-    if let Some(host) = &server.policy.host {
+    if server.layout.tried_site().exists() {
+        // So in a plan alone: what a killed push has left is put right before this.
+        cx.note("a site is being tried: Nginx is asked once that is over");
+    } else if let Some(host) = &server.policy.host {
         wrong.extend(nginx(cx, server, host)?);
     }
     if let Err(error) = env_file::read(&files.env) {
-        let path = server.layout.env_file();
-        wrong.push(Error::usage(format!("{path}: {error}")));
+        wrong.push(Error::usage(format!("{}: {error}", files.env_path)));
     }
     wrong.extend(compose_refusal(cx, server, record, files)?);
     let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();

@@ -70,6 +70,16 @@ pub(super) fn record(
         )
         .hint("set `image` in /etc/talia/<environment>.toml")
     })?;
+    if let Some(live) = seen.unreadable() {
+        let folder = server.layout.release(live);
+        return Err(Error::refused(format!(
+            "{live} is live, and its record cannot be read: there would be no way back to it"
+        ))
+        .hint(format!(
+            "install the agent again that has written it, `cargo xtask server agent install`; \
+             or put {folder}/record.json right"
+        )));
+    }
     let mut id = ReleaseId::new(server.now_ms, &order.revision);
     // Two of one second.
     if seen.records.get(&id).is_some() {

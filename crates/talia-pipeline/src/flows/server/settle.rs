@@ -194,6 +194,7 @@ fn clear_idle(cx: &Context, server: &Server, seen: &mut Seen) -> Result<()> {
     if let Some(spare) = spare {
         let reason = match seen.live() {
             Some(live) => unwell(cx, server, live)?,
+            None if seen.unreadable().is_some_and(|live| seen.runs(live)) => None,
             None => Some("it is gone".to_owned()),
         };
         if let Some(reason) = reason

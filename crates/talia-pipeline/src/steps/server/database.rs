@@ -32,9 +32,9 @@ impl ReadDatabase {
     fn read(&self) -> Result<Database> {
         let Self { env, name } = self;
         let bytes = fs::read(env).map_err(|cause| {
-            Error::preflight(format!("{env} cannot be read"))
-                .caused_by(cause)
-                .hint("push one: `cargo xtask server env push`")
+            Error::preflight(format!("{env} cannot be read")).caused_by(cause).hint(
+                "push one, it counts from the next release on: `cargo xtask server env push FILE`",
+            )
         })?;
         let file = env_file::read(&bytes)?;
         let entry = file.effective().into_iter().find(|entry| entry.name() == name);

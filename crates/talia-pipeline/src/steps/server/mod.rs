@@ -35,7 +35,8 @@ pub use image::{ImageOffered, ImagePull, ImageRemove};
 pub use logs::{AppLog, ReadLogs};
 pub use neighbours::ReadNeighbours;
 pub use nginx::{
-    NginxMaster, NginxReload, NginxRenewed, NginxSignalReload, NginxSites, NginxTest, NginxWorkers,
+    NginxMaster, NginxReload, NginxReloadOrStart, NginxRenewed, NginxSignalReload, NginxSites,
+    NginxTest, NginxWorkers,
 };
 pub use pause::Pause;
 pub use port::{EndPort, RestorePort, TryPort};

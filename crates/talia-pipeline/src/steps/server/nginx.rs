@@ -102,6 +102,31 @@ impl Step for NginxReload {
     fn assume(&self) {}
 }
 
+/// `systemctl reload-or-restart nginx`: as [`NginxReload`], and where Nginx does not run,
+/// it is started: a site that is wrong has kept it from starting at boot, say.
+///
+/// Accepts exit 0.
+#[derive(Debug)]
+pub struct NginxReloadOrStart;
+
+impl Step for NginxReloadOrStart {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "reload or start nginx".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        let line = CommandLine::new("systemctl")
+            .args(["reload-or-restart", "nginx"])
+            .timeout(Duration::from_secs(60))
+            .purpose("Nginx with its new configuration");
+        Action::command(line, |_| Ok(()))
+    }
+
+    fn assume(&self) {}
+}
+
 /// `systemctl show --property=MainPID --value nginx`: the number of Nginx's master.
 ///
 /// Accepts exit 0; fails where Nginx does not run.
@@ -321,6 +346,11 @@ mod tests {
     #[test]
     fn nginx_reload_minimal() {
         check("nginx_reload__minimal", &NginxReload);
+    }
+
+    #[test]
+    fn nginx_reload_or_start_minimal() {
+        check("nginx_reload_or_start__minimal", &NginxReloadOrStart);
     }
 
     #[test]

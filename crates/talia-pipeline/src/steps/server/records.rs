@@ -260,6 +260,7 @@ mod tests {
         let files = ServerFiles {
             compose: b"services: {}".to_vec(),
             env: b"A=se$cret".to_vec(),
+            env_path: layout.release(&record().id).join("env.original"),
             ..ServerFiles::default()
         };
         for _ in 0..2 {

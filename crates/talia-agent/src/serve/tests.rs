@@ -1,0 +1,151 @@
+//! Requests on a disk that takes no more.
+#![expect(clippy::disallowed_methods, reason = "a test arranges processes by hand")]
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::*;
+
+/// What a client would read.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A server below a folder of its own, with an engine that runs nothing.
+struct Here {
+    root: Utf8PathBuf,
+    site: Site,
+}
+
+impl Here {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("talia-serve-{name}-{}", std::process::id()));
+        let root = Utf8PathBuf::from_path_buf(root).unwrap();
+        let policy = Policy::default();
+        let layout = Layout::new(&"production".parse().unwrap(), &policy).below(&root);
+        std::fs::create_dir_all(layout.folder()).unwrap();
+        let docker = root.join("bin/docker");
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::write(&docker, "#!/bin/sh\n[ \"$1\" = container ] || echo 20.10.24\n").unwrap();
+        said("chmod", &["755", docker.as_str()]);
+        let real = World::real().unwrap();
+        let path = format!("{root}/bin:{}", real.variable("PATH").unwrap());
+        let world = real.with("PATH", path);
+        let (role, signals) = (Role::Admin, Cancel::new());
+        Self { root, site: Site { layout, policy, world, role, signals, caller: None } }
+    }
+
+    /// The exit code of a request, and what the client was told.
+    fn asked(&self, ask: impl Fn(&Ask<'_>) -> Result<ExitCode>) -> (Result<ExitCode>, String) {
+        let told = Told::default();
+        let feed = Feed::new(told.clone(), || {});
+        let result = ask(&Ask { site: &self.site, feed: &feed, text: "prune" });
+        feed.finish(Duration::from_secs(5));
+        let told = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+        (result, told)
+    }
+
+    fn serve(&self, request: &Request) -> (Result<ExitCode>, String) {
+        self.asked(|ask| serve(ask.site, request.clone(), ask.feed))
+    }
+
+    /// A lock that can be held, and takes no text.
+    fn lock_takes_no_text(&self) {
+        said("mkfifo", &[self.site.layout.lock().as_str()]);
+    }
+
+    fn there_is_no_journal(&self) {
+        std::fs::create_dir(self.site.layout.journal()).unwrap();
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.root));
+    }
+}
+
+fn said(program: &str, arguments: &[&str]) {
+    assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+}
+
+#[test]
+fn what_helps_on_a_full_disk_needs_no_journal() {
+    let here = Here::new("helps");
+    here.there_is_no_journal();
+    let refused = here.serve(&Request::Maintenance(true)).0.unwrap_err();
+    assert!(refused.to_string().contains("journal"), "{refused}");
+    assert_eq!(here.serve(&Request::Unlock).0.unwrap(), ExitCode::Success);
+
+    // Somebody works there, and holds the lock as an agent's child does.
+    let path = here.site.layout.lock();
+    let label = |pid| LockHolder {
+        pid,
+        doing: "release".to_owned(),
+        by: "ana".parse().unwrap(),
+        run: "1".to_owned(),
+        since_ms: 1,
+    };
+    let mut lock = Lock::take(&path, &label(0)).unwrap();
+    let mut works = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+    lock.relabel(&label(works.id()));
+    drop(lock);
+    let (code, told) = here.serve(&Request::Cancel(None));
+    drop(works.kill());
+    works.wait().unwrap();
+    assert_eq!(code.unwrap(), ExitCode::Success, "{told}");
+    assert!(told.contains("undone"), "{told}");
+}
+
+#[test]
+fn a_prune_needs_neither_a_journal_nor_a_label() {
+    let here = Here::new("prune");
+    here.there_is_no_journal();
+    here.lock_takes_no_text();
+    let (code, told) = here.serve(&Request::Prune);
+    assert_eq!(code.unwrap(), ExitCode::Success, "{told}");
+}
+
+#[test]
+fn what_is_done_is_answered_though_the_lock_cannot_say_what_it_waits_for() {
+    let here = Here::new("label");
+    here.lock_takes_no_text();
+    let (code, told) = here.asked(|ask| {
+        ask.change_in(Area::Backend, ask.role(), |_, _| Ok("live"), |_| Some("wait".to_owned()))
+    });
+    assert_eq!(code.unwrap(), ExitCode::Success, "{told}");
+    assert!(told.contains("\"live\""), "{told}");
+}
+
+#[test]
+fn a_label_is_the_whole_text_however_long_the_one_before_was() {
+    let here = Here::new("shorter");
+    let path: &Utf8Path = &here.site.layout.lock();
+    let label = |doing: &str| LockHolder {
+        pid: 1,
+        doing: doing.to_owned(),
+        by: "ana".parse().unwrap(),
+        run: "1".to_owned(),
+        since_ms: 1,
+    };
+    let mut lock = Lock::take(path, &label("something that takes long to say")).unwrap();
+    for doing in ["prune", "something longer", "x"] {
+        lock.relabel(&label(doing));
+        assert_eq!(holder(path).unwrap(), Some(label(doing)));
+    }
+}
