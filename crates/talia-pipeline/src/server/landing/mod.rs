@@ -14,12 +14,13 @@ mod hashing;
 mod place;
 mod published;
 mod record;
+mod remove;
 mod seen;
 mod staging;
 mod stamps;
 mod switch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transaction;
 mod walk;
 
@@ -28,6 +29,7 @@ pub use beneath::Owner;
 pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};
 pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};
+pub use remove::remove_tree;
 pub use seen::{AtWeb, LandingSeen};
 pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
 pub use stamps::Stamps;

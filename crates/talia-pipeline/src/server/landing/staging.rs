@@ -13,6 +13,7 @@ use super::{
     beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     published::{entry as entry_of, read, walked},
+    remove_tree,
 };
 use crate::{
     error::{Error, Result},
@@ -91,7 +92,7 @@ impl Staging {
     }
 
     fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
-        self.remove_all()?;
+        remove_tree(&self.root)?;
         make_public(&self.root)?;
         let Some(live) = live else { return Ok(Made::default()) };
         let mut to = Parents::below(Folder::open(&self.root)?);
@@ -114,19 +115,12 @@ impl Staging {
         Ok(made)
     }
 
-    fn remove_all(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     /// Takes it away, if it is there.
     ///
     /// # Errors
     /// When the file system does not let it go.
     pub fn remove(&self) -> Result<()> {
-        self.remove_all().map_err(|cause| self.cannot("it cannot be removed", cause))
+        remove_tree(&self.root).map_err(|cause| self.cannot("it cannot be removed", cause))
     }
 
     /// Gives its folders to a user, but for what is the server's own.

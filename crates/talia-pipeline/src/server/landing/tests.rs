@@ -20,10 +20,10 @@ use crate::{
     settings::Policy,
 };
 
-struct Ground(Utf8PathBuf);
+pub(crate) struct Ground(pub(crate) Utf8PathBuf);
 
 impl Ground {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
         let root = base.join(format!("talia landing {name} {}", std::process::id()));
         drop(fs::remove_dir_all(&root));
@@ -34,12 +34,16 @@ impl Ground {
         ground
     }
 
-    fn place(&self) -> LandingPlace {
-        Layout::new(&"staging".parse().unwrap(), &Policy::default()).below(&self.0).landing()
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::new(&"staging".parse().unwrap(), &Policy::default()).below(&self.0)
+    }
+
+    pub(crate) fn place(&self) -> LandingPlace {
+        self.layout().landing()
     }
 
     /// A folder with these files.
-    fn folder(&self, name: &str, files: &[(&str, &str)]) -> Utf8PathBuf {
+    pub(crate) fn folder(&self, name: &str, files: &[(&str, &str)]) -> Utf8PathBuf {
         let root = self.0.join(name);
         fs::create_dir_all(&root).unwrap();
         for (path, text) in files {
@@ -51,7 +55,7 @@ impl Ground {
     }
 
     /// A release with these files.
-    fn release(&self, number: u32, files: &[(&str, &str)]) -> LandingRecord {
+    pub(crate) fn release(&self, number: u32, files: &[(&str, &str)]) -> LandingRecord {
         let place = self.place();
         let record = record(number, Fate::Live { at_ms: 1 });
         let root = place.release(&record.id);
@@ -403,4 +407,45 @@ fn a_transaction_is_read_back_with_what_was_announced() {
     assert!(other.announced(&place).is_err(), "another tree was announced");
     Transaction::forget(&place).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
+}
+
+#[test]
+fn a_tree_is_removed_however_deep_it_is_and_no_link_is_followed() {
+    let ground = Ground::new("deep");
+    let root = ground.folder("x", &[("1", "a file"), ("d/1/x", "y"), ("d/2/z/x", "y")]);
+    let kept = ground.folder("kept", &[("a", "a")]);
+    symlink(&kept, root.join("link")).unwrap();
+    symlink(&kept, root.join("d/1/link")).unwrap();
+    // More than a process has handles.
+    let mut folder = beneath::Folder::open(&root).unwrap();
+    for _ in 0..21_000 {
+        folder.make("e").unwrap();
+        folder = folder.enter("e").unwrap();
+    }
+    drop(folder);
+    remove_tree(&root).unwrap();
+    remove_tree(&root).unwrap();
+    assert!(!root.exists() && kept.join("a").exists());
+    let link = ground.0.join("a link");
+    symlink(&kept, &link).unwrap();
+    assert!(remove_tree(&link).is_err() && kept.join("a").exists());
+}
+
+#[test]
+fn what_is_no_release_is_told_from_those_that_are() {
+    let ground = Ground::new("strays");
+    let place = ground.place();
+    let live = ground.release(1, &[("i", "a")]);
+    let file = place.release(&record(2, Fate::Begun).id);
+    fs::write(&file, "no folder").unwrap();
+    fs::create_dir(place.releases().join("a\nb")).unwrap();
+    let mut seen = LandingSeen::look(&place).unwrap();
+    seen.strays.sort();
+    assert_eq!(seen.strays, [file.file_name().unwrap(), r"a\nb"]);
+    assert_eq!(seen.trees.into_iter().collect::<Vec<_>>(), [live.id]);
+    // The folder is not looked for where a link leads.
+    let elsewhere = ground.0.join("elsewhere");
+    fs::rename(place.releases(), &elsewhere).unwrap();
+    symlink(&elsewhere, place.releases()).unwrap();
+    assert!(LandingSeen::look(&place).is_err());
 }

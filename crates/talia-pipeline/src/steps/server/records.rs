@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::Error,
-    server::{Layout, PushedFile, Record, Records, ServerFiles, compose_env},
+    server::{Layout, PushedFile, Record, Records, ServerFiles, compose_env, landing::remove_tree},
     step::{Action, Step, Summary},
 };
 
@@ -195,11 +195,10 @@ impl Step for RemoveRelease {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        Action::work(format!("remove {}", self.folder), || match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::step(format!("{} cannot be removed", self.folder)).caused_by(error))
-            }
-            _ => Ok(()),
+        Action::work(format!("remove {}", self.folder), || {
+            remove_tree(&self.folder).map_err(|cause| {
+                Error::step(format!("{} cannot be removed", self.folder)).caused_by(cause)
+            })
         })
     }
 

@@ -8,7 +8,7 @@ use crate::{
     server::landing::{AtWeb, LandingPlace, LandingSeen, VERSION_FILE},
     steps::server::{
         FreeDisk,
-        landing::{CheckPlace, NginxConfiguration, RsyncVersion},
+        landing::{NginxConfiguration, RsyncVersion},
     },
 };
 
@@ -42,7 +42,6 @@ pub(super) fn server(
         }
         _ => {}
     }
-    cx.observe(CheckPlace::new(place))?;
     cx.observe(RsyncVersion)?;
     if server.policy.landing.strategy == LandingStrategy::InPlace {
         return Ok(());
