@@ -16,6 +16,12 @@ pub fn remove_tree(path: &Utf8Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         folder => folder?,
     };
+    empty(&top)?;
+    std::fs::remove_dir(path)
+}
+
+/// Takes away all that is in a folder.
+pub(super) fn empty(top: &Folder) -> io::Result<()> {
     let mut moved = 0_u64;
     let mut is_empty = false;
     while !is_empty {
@@ -27,13 +33,13 @@ pub fn remove_tree(path: &Utf8Path) -> io::Result<()> {
             }
             let folder = top.enter(name)?;
             folder.names(|inner| match type_of(&folder.look(inner)?) {
-                Type::Folder => move_up(&folder, inner, &top, &mut moved),
+                Type::Folder => move_up(&folder, inner, top, &mut moved),
                 _ => folder.unlink(inner),
             })?;
             top.remove_folder(name)
         })?;
     }
-    std::fs::remove_dir(path)
+    Ok(())
 }
 
 /// Under the first number that nothing has for its name.

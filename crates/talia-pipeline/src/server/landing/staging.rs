@@ -205,24 +205,6 @@ impl Staging {
         Ok(kept)
     }
 
-    /// Brings what is the server's own along from the live tree, as it is there, where the
-    /// new one has nothing of that name.
-    ///
-    /// # Errors
-    /// When the file system does not take it.
-    pub fn bring(&self, live: &Utf8Path, protected: &[TreePath]) -> Result<()> {
-        let bring = || {
-            let (from, to) = (Folder::open(live)?, Folder::open(&self.root)?);
-            for path in protected {
-                let Ok(from) = from.parent_of(path) else { continue };
-                let to = make_parents(&to, path, &mut Tree::default())?;
-                bring_name(&from, &to, path.name())?;
-            }
-            io::Result::Ok(())
-        };
-        bring().map_err(|cause| self.cannot("what is the server's own cannot be kept", cause))
-    }
-
     /// Puts a small file into it.
     ///
     /// # Errors
@@ -319,7 +301,7 @@ fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
 }
 
 /// The folder that a place is in, made if it is not there; `made` gets those that were.
-fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<Folder> {
+pub(super) fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<Folder> {
     let mut above: Vec<TreePath> = Vec::new();
     let mut next = path.parent();
     while let Some(folder) = next {
@@ -335,39 +317,4 @@ fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<F
         folder = folder.enter(path.name())?;
     }
     Ok(folder)
-}
-
-/// Brings a name along with all that is below it: the same files, and folders that are
-/// whose they were.
-fn bring_name(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
-    let stat = match from.look(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        stat => stat?,
-    };
-    let is_there = to.look(name);
-    match type_of(&stat) {
-        Type::Folder => {
-            if is_there.as_ref().is_ok_and(|there| type_of(there) != Type::Folder) {
-                return Ok(());
-            }
-            let is_new = is_there.is_err();
-            to.make(name)?;
-            let (from, to) = (from.enter(name)?, to.enter(name)?);
-            from.names(|name| match name.to_str() {
-                Ok(name) => bring_name(&from, &to, name),
-                Err(_) => Ok(()),
-            })?;
-            if is_new {
-                to.permit(Stamp::of(&stat).permissions())?;
-                to.give(Owner { user: stat.st_uid, group: stat.st_gid })?;
-            }
-            Ok(())
-        }
-        Type::File if is_there.is_err() => from.link(name, to, name),
-        Type::Link if is_there.is_err() => {
-            let target = String::from_utf8(from.read_link(name)?);
-            target.map_or(Ok(()), |target| to.symlink(&target, name))
-        }
-        _ => Ok(()),
-    }
 }

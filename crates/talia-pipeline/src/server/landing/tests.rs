@@ -281,10 +281,22 @@ fn older_assets_and_what_is_the_servers_own_are_brought_along() {
     let gone = [(path("x/gone-1a2b3c4d.js"), Entry::file(1, ContentHash::of(b"")))];
     assert!(staging.keep(&older, gone.iter().map(|(p, e)| (p, e))).unwrap().is_empty());
 
-    staging.bring(&older, &[path(".well-known"), path("not/there")]).unwrap();
+    let none = ReleaseTree::default();
+    let released = ReleaseTree {
+        tree: Tree::from_iter([(path(".well-known/gone"), Entry::link("x"))]),
+        ..none.clone()
+    };
+    symlink("x", older.join(".well-known/gone")).unwrap();
+    let (from, to) =
+        (Side { root: &older, release: &released }, Side { root: &new, release: &none });
+    let protected = [path(".well-known"), path("not/there")];
+    // It is live already, so nothing is replaced.
+    bring_own(from, to, &protected, true).unwrap();
     let read = |name: &str| fs::read_to_string(new.join(name)).unwrap();
     assert_eq!(read(".well-known/acme-challenge/x"), "token");
     assert_eq!(read(".well-known/security.txt"), "new", "the release has its own");
+    assert!(!new.join(".well-known/gone").is_symlink(), "a release had it, and this one has not");
+    assert!(!new.join("not").exists());
     assert_eq!(new.join(".well-known/link").read_link_utf8().unwrap(), "security.txt");
     staging.write(".talia-version.json", b"{}").unwrap();
     staging.write(".talia-version.json", b"{\"again\":1}").unwrap();
@@ -416,9 +428,9 @@ fn a_tree_is_removed_however_deep_it_is_and_no_link_is_followed() {
     let kept = ground.folder("kept", &[("a", "a")]);
     symlink(&kept, root.join("link")).unwrap();
     symlink(&kept, root.join("d/1/link")).unwrap();
-    // More than a process has handles.
+    // More than a process usually has handles.
     let mut folder = beneath::Folder::open(&root).unwrap();
-    for _ in 0..21_000 {
+    for _ in 0..3_000 {
         folder.make("e").unwrap();
         folder = folder.enter("e").unwrap();
     }
@@ -448,4 +460,65 @@ fn what_is_no_release_is_told_from_those_that_are() {
     fs::rename(place.releases(), &elsewhere).unwrap();
     symlink(&elsewhere, place.releases()).unwrap();
     assert!(LandingSeen::look(&place).is_err());
+}
+
+#[test]
+fn a_kept_release_gets_what_is_the_servers_own_as_it_is_now() {
+    let ground = Ground::new("own");
+    let kept = ground.folder(
+        "kept",
+        &[
+            (".well-known/published", "p"),
+            (".well-known/stale", "stale"),
+            (".well-known/acme-challenge/old", "old"),
+            ("index.html", "i"),
+        ],
+    );
+    let live = ground.folder(
+        "live",
+        &[
+            (".well-known/stale", "fresh"),
+            (".well-known/assetlinks.json", "added"),
+            (".well-known/published", "by the server"),
+            (".well-known/later/published", "of the live one"),
+            (".well-known/later/token", "token"),
+        ],
+    );
+    let tree = |names: &[&str]| {
+        let entry = |name: &&str| match name.ends_with('d') || name.ends_with('l') {
+            true => (path(name), Entry::file(1, ContentHash::of(b""))),
+            false => (path(name), Entry::folder()),
+        };
+        ReleaseTree { tree: names.iter().map(entry).collect(), ..ReleaseTree::default() }
+    };
+    let ours = tree(&[".well-known", ".well-known/published", "index.html"]);
+    let theirs = tree(&[".well-known", ".well-known/later", ".well-known/later/published"]);
+    let from = Side { root: &live, release: &theirs };
+    let to = Side { root: &kept, release: &ours };
+    let protected = [path(".well-known")];
+    let names =
+        || whole(&kept).iter().map(|(path, _)| path.as_str().to_owned()).collect::<Vec<_>>();
+    for _ in 0..2 {
+        bring_own(from, to, &protected, false).unwrap();
+        assert_eq!(
+            names(),
+            [
+                ".well-known",
+                ".well-known/assetlinks.json",
+                ".well-known/later",
+                ".well-known/later/token",
+                ".well-known/published",
+                ".well-known/stale",
+                "index.html",
+            ]
+        );
+        let read = |name: &str| fs::read_to_string(kept.join(name)).unwrap();
+        assert_eq!(read(".well-known/stale"), "fresh");
+        assert_eq!(read(".well-known/published"), "p", "the release's");
+    }
+    // What was written until the switch, and what the new one has got since.
+    fs::write(live.join(".well-known/token"), "t").unwrap();
+    fs::write(kept.join(".well-known/newer"), "n").unwrap();
+    bring_own(from, to, &protected, true).unwrap();
+    assert_eq!(names().len(), 9);
 }

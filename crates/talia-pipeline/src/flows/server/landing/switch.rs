@@ -1,12 +1,14 @@
 //! What clients get is changed, and changed back.
 
+use camino::Utf8PathBuf;
+
 use crate::{
     context::Context,
     error::Result,
     landing::LandingStrategy,
     protocol::ReleaseId,
     server::landing::{AtWeb, LandingRecord, LandingSeen},
-    steps::server::landing::{MoveFound, SwitchLanding, UnswitchLanding},
+    steps::server::landing::{BringOwn, MoveFound, SwitchLanding, UnswitchLanding},
 };
 
 use super::{super::Server, tidy::mark};
@@ -21,13 +23,35 @@ pub(super) fn switch_to(
 ) -> Result<()> {
     let is_folder = seen.web == AtWeb::Folder;
     let place = server.layout.landing();
+    let left = match &seen.web {
+        AtWeb::Release(left) if seen.has_tree(left) => Some((place.release(left), left.clone())),
+        AtWeb::Folder => before.map(|before| (place.switch(), before.id.clone())),
+        _ => None,
+    };
     cx.run(SwitchLanding::new(&place, id).from_folder(is_folder))?;
     seen.web = AtWeb::Release(id.clone());
+    bring(cx, server, left, (place.release(id), id));
     if is_folder {
         seen.has_switched_folder = true;
         keep_folder(cx, server, seen, before)?;
     }
     Ok(())
+}
+
+/// What is the server's own and was written until the switch. Where that fails, it is in
+/// the tree that was left, and no reason to go back.
+fn bring(
+    cx: &Context,
+    server: &Server,
+    left: Option<(Utf8PathBuf, ReleaseId)>,
+    to: (Utf8PathBuf, &ReleaseId),
+) {
+    let Some((root, id)) = left else { return };
+    let protected = &server.policy.landing.protected;
+    let step = BringOwn::new(&server.layout.landing(), (root, &id), to, protected).live();
+    if let Err(error) = cx.sheltered(|cx| cx.run(step)) {
+        cx.note(format!("{error}"));
+    }
 }
 
 /// Makes the folder that was switched from the tree of its release.
