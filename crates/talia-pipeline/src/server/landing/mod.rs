@@ -37,4 +37,4 @@ pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
 pub use stamps::Stamps;
 pub use switch::{move_found, switch, switch_from_folder, unswitch};
 pub use transaction::Transaction;
-pub use walk::{Kind, Stamp, Standing, Walked, walk};
+pub use walk::{DEEPEST, Kind, Stamp, Standing, Walked, walk};

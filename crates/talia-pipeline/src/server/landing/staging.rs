@@ -62,7 +62,7 @@ pub type Trusted = HashMap<u64, (Stamp, ContentHash)>;
 /// When what the agent knows cannot be read.
 pub fn trusted(place: &LandingPlace, id: &ReleaseId) -> Result<Trusted> {
     let ReleaseTree { tree, .. } = ReleaseTree::read(place, id)?;
-    let stamps = Stamps::read(&place.stamps(id))?.unwrap_or_default();
+    let stamps = Stamps::read(&place.stamps(id)).unwrap_or_default();
     let known = stamps.iter().filter_map(|(path, stamp)| match (stamp, tree.get(path)) {
         (Some(stamp), Some(Entry::File { hash, .. })) => Some((stamp.inode(), (*stamp, *hash))),
         _ => None,
@@ -128,8 +128,8 @@ impl Staging {
     /// # Errors
     /// When the file system does not take it.
     pub fn open(&self, owner: Owner, protected: &[TreePath]) -> Result<()> {
-        let given =
-            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, protected));
+        let given = Folder::open(&self.root)
+            .and_then(|folder| give_folders(&folder, "", owner, protected, 0));
         given.map_err(|cause| self.cannot("it cannot be given away", cause))
     }
 
@@ -140,7 +140,7 @@ impl Staging {
     /// When the file system does not take it.
     pub fn close(&self, protected: &[TreePath]) -> Result<()> {
         let closed =
-            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected));
+            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected, 0));
         closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
     }
 
@@ -233,7 +233,7 @@ impl Staging {
             for path in fresh {
                 root.parent_of(path)?.read(path.name())?.sync_all()?;
             }
-            sync_folders(&root)
+            sync_folders(&root, 0)
         };
         sync().map_err(|cause| self.cannot("the disk does not take it", cause))
     }

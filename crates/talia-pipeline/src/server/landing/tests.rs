@@ -186,7 +186,10 @@ fn a_release_that_is_kept_may_get_other_names_for_its_files() {
         seen.stamps
     };
     assert_eq!(stamps(true), stamps(false));
-    // Without stamps everything is read, and known again.
+    // Without stamps, or any of use, everything is read, and known again.
+    fs::write(place.stamps(&record.id), "{\"a.html\":").unwrap();
+    assert_eq!(stamps(true), stamps(false));
+    assert_eq!(trusted(&place, &record.id).unwrap(), Trusted::default());
     fs::remove_file(place.stamps(&record.id)).unwrap();
     assert_eq!(stamps(true), stamps(false));
 }
@@ -207,7 +210,7 @@ fn a_stamp_is_never_as_young_as_its_file() {
     .unwrap();
     let written = fs::metadata(&file).unwrap();
     let written_ns = written.mtime() * 1_000_000_000 + written.mtime_nsec();
-    let stamps = Stamps::read(&file).unwrap().unwrap();
+    let stamps = Stamps::read(&file).unwrap();
     let (_, stamp) = stamps.iter().next().unwrap();
     assert!(stamp.unwrap().changed_ns() < written_ns);
 }
@@ -417,6 +420,9 @@ fn a_transaction_is_read_back_with_what_was_announced() {
     assert_eq!(hidden, "/.well-known\n/a\\*\\\\b\n/a\\b\n");
     let other = Transaction { tree: Tree::default().hash(), ..transaction };
     assert!(other.announced(&place).is_err(), "another tree was announced");
+    fs::write(place.transaction(), "{}").unwrap();
+    let error = Transaction::read(&place).unwrap_err();
+    assert!(error.hint_text().unwrap().contains(place.transaction().as_str()), "{error:?}");
     Transaction::forget(&place).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
 }
@@ -521,4 +527,46 @@ fn a_kept_release_gets_what_is_the_servers_own_as_it_is_now() {
     fs::write(kept.join(".well-known/newer"), "n").unwrap();
     bring_own(from, to, &protected, true).unwrap();
     assert_eq!(names().len(), 9);
+}
+
+#[test]
+fn a_tree_that_is_too_deep_costs_no_handles_and_is_no_release() {
+    let ground = Ground::new("too deep");
+    let root = ground.folder("x", &[("index.html", "i")]);
+    let mut folder = beneath::Folder::open(&root).unwrap();
+    for _ in 0..3_000 {
+        folder.make("e").unwrap();
+        folder = folder.enter("e").unwrap();
+    }
+    let data = fs::metadata(&root).unwrap();
+    let owner = Owner { user: data.uid(), group: data.gid() };
+    let deepest = data.ctime_nsec();
+    let staging = Staging::new(&root);
+    staging.open(owner, &[]).unwrap();
+    assert_ne!(fs::metadata(&root).unwrap().ctime_nsec(), deepest, "it was given");
+    let changed = || {
+        let stat = folder.look_at_itself().unwrap();
+        (stat.st_ctime, stat.st_ctime_nsec)
+    };
+    let before = changed();
+    staging.open(owner, &[]).unwrap();
+    assert_eq!(changed(), before, "so deep nothing is given");
+    staging.sync(&[]).unwrap();
+    let staged = staging.staged(&Trusted::default()).unwrap();
+    assert!(staged.odd[0].contains("too deep"), "{:?}", staged.odd);
+    staging.remove().unwrap();
+    assert!(!root.exists());
+}
+
+#[test]
+fn others_may_enter_the_folders_above_the_agents_own() {
+    let ground = Ground::new("own folder");
+    let place = ground.place();
+    let environment = place.own().parent().unwrap();
+    fs::remove_dir_all(environment).unwrap();
+    for _ in 0..2 {
+        place.make_own().unwrap();
+    }
+    let mode = |path: &Utf8Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(environment), mode(place.own())), (0o755, 0o700));
 }

@@ -62,7 +62,7 @@ impl Step for BringOwn {
     fn action(&self) -> Action<'_, ()> {
         let what = if self.is_live { "what is missing of" } else { "all of" };
         let (from, to) = (&self.from.0, &self.to.0);
-        let own: Vec<&str> = self.protected.iter().map(TreePath::as_str).collect();
+        let own: Vec<String> = self.protected.iter().map(TreePath::to_string).collect();
         let own = own.join(", ");
         Action::work(format!("link {what} {own} from {from} into {to}"), || self.bring())
     }
