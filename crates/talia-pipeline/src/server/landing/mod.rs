@@ -35,6 +35,6 @@ pub use remove::remove_tree;
 pub use seen::{AtWeb, LandingSeen};
 pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
 pub use stamps::Stamps;
-pub use switch::{move_found, switch, switch_from_folder, unswitch};
+pub use switch::{move_found, switch, switch_from_folder, switch_to_folder, unswitch};
 pub use transaction::Transaction;
 pub use walk::{DEEPEST, Kind, Stamp, Standing, Walked, walk};

@@ -69,10 +69,10 @@ fn put_right(
     cx.group("put right what was left", |cx| {
         let mut seen = seen;
         cx.run(PrepareLanding::new(&server.layout.landing()))?;
-        find_folder(cx, server, &mut seen)?;
         undo_unswitched(cx, server, &mut seen)?;
         find_live(cx, server, &mut seen)?;
         judge(cx, server, &mut seen)?;
+        find_folder(cx, server, &mut seen)?;
         clear(cx, server, &mut seen, keep)?;
         restamp(cx, server, &seen)?;
         Ok(seen)
@@ -326,5 +326,36 @@ mod tests {
         fs::remove_dir_all(place.release(&live.id)).unwrap();
         put_right_now(&ground).unwrap();
         assert_eq!(look(&ground).web, AtWeb::Release(older.id));
+    }
+
+    #[test]
+    fn a_folder_made_by_hand_takes_its_place_again() {
+        let ground = Ground::new("folder again");
+        let place = ground.place();
+        let web = place.web().strip_prefix(&ground.0).unwrap().as_str().to_owned();
+        ground.folder(&web, &[("i", "by hand"), (".well-known/own", "o")]);
+        let found = ground.release(1, &[("i", "by hand")]);
+        fs::remove_dir_all(place.release(&found.id)).unwrap();
+        let found = LandingRecord { revision: None, ..found };
+        found.write(&place).unwrap();
+        let new = ground.release(2, &[("i", "new")]);
+        let before = Some(found.id.clone());
+        let new = LandingRecord { before, fate: Fate::Begun, ..new };
+        new.write(&place).unwrap();
+        run(|cx| {
+            let mut seen = look(&ground);
+            switch_to(cx, &server(&ground), &mut seen, &new.id, Some(&found))
+        })
+        .unwrap();
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "new");
+        assert!(place.web().join(".well-known/own").exists());
+        fs::write(place.web().join(".well-known/token"), "t").unwrap();
+        run(|cx| switch_back(cx, &server(&ground), &mut look(&ground), Some(&new))).unwrap();
+        assert_eq!(look(&ground).web, AtWeb::Folder, "as it was, and no link to it");
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "by hand");
+        assert!(place.web().join(".well-known/token").exists());
+        // What a kill may have left of it is put right.
+        let seen = put_right_now(&ground).unwrap();
+        assert_eq!((&seen.web, seen.live()), (&AtWeb::Folder, None));
     }
 }

@@ -13,7 +13,8 @@ use crate::{
 
 use super::{super::Server, tidy::mark};
 
-/// Makes a release live. A folder that is live becomes the tree of `before`.
+/// Makes a release live. A folder that is live, that of `before`, then stands where
+/// [`keep_folder`] finds it: until clients get the release, it can take its place again.
 pub(super) fn switch_to(
     cx: &Context,
     server: &Server,
@@ -30,11 +31,8 @@ pub(super) fn switch_to(
     };
     cx.run(SwitchLanding::new(&place, id).from_folder(is_folder))?;
     seen.web = AtWeb::Release(id.clone());
+    seen.has_switched_folder |= is_folder;
     bring(cx, server, left, (place.release(id), id));
-    if is_folder {
-        seen.has_switched_folder = true;
-        keep_folder(cx, server, seen, before)?;
-    }
     Ok(())
 }
 
@@ -81,12 +79,17 @@ pub(super) fn switch_back(
 ) -> Result<()> {
     let before = failed.and_then(|failed| failed.before.as_ref());
     let before = before.and_then(|before| seen.records.get(before)).cloned();
-    keep_folder(cx, server, seen, before.as_ref())?;
-    match before.filter(|before| seen.has_tree(&before.id)) {
+    match before.as_ref().filter(|before| seen.has_tree(&before.id)) {
         Some(before) => switch_to(cx, server, seen, &before.id, None),
         None => {
-            cx.run(UnswitchLanding::new(&server.layout.landing()))?;
-            seen.web = AtWeb::Nothing;
+            let place = server.layout.landing();
+            let is_folder = std::mem::take(&mut seen.has_switched_folder);
+            cx.run(UnswitchLanding::new(&place).to_folder(is_folder))?;
+            seen.web = if is_folder { AtWeb::Folder } else { AtWeb::Nothing };
+            if let (AtWeb::Folder, Some(before), Some(failed)) = (&seen.web, before, failed) {
+                let left = (place.release(&failed.id), failed.id.clone());
+                bring(cx, server, Some(left), (place.web().to_owned(), &before.id));
+            }
             Ok(())
         }
     }
