@@ -1,6 +1,6 @@
 //! Requests about the landing page; and rsync, for its one open transaction.
 
-use std::{ffi::OsStr, fs::DirBuilder, os::unix::fs::DirBuilderExt as _};
+use std::ffi::OsStr;
 
 use talia_pipeline::{
     Error, ExitCode, Result,
@@ -73,13 +73,10 @@ impl Ask<'_> {
         by: Who,
         flow: impl Fn(&talia_pipeline::Context, &landing::Server) -> Result<T>,
     ) -> Result<ExitCode> {
-        // Root's alone from the beginning.
-        let own = self.place().own().to_owned();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&own)
-            .map_err(|cause| Error::step(format!("{own} cannot be made")).caused_by(cause))?;
+        let place = self.place();
+        place.make_own().map_err(|cause| {
+            Error::step(format!("{} cannot be made", place.own())).caused_by(cause)
+        })?;
         self.change_in(Area::Landing, by, flow, |_| None)
     }
 

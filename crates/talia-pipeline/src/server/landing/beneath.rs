@@ -144,8 +144,24 @@ impl Folder {
     }
 
     /// Takes a file's or a link's name away.
-    pub(super) fn unlink(&self, name: &str) -> io::Result<()> {
+    pub(super) fn unlink(&self, name: impl rustix::path::Arg) -> io::Result<()> {
         Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Takes an empty folder away.
+    pub(super) fn remove_folder(&self, name: impl rustix::path::Arg) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Moves what has a name to another folder, where nothing has the new one.
+    pub(super) fn rename(
+        &self,
+        name: impl rustix::path::Arg,
+        to: &Self,
+        new: &str,
+    ) -> io::Result<()> {
+        let flags = fs::RenameFlags::NOREPLACE;
+        Ok(fs::renameat_with(&self.0, name, &to.0, new, flags)?)
     }
 
     /// Gives itself away.

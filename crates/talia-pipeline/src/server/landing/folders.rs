@@ -1,4 +1,8 @@
 //! Whose a tree is: given to rsync's user, and taken back.
+//!
+//! Nothing here goes deeper than what is published may lie: each folder is two handles
+//! while what is in it is looked at. What is deeper is found by [`walk`](super::walk), and
+//! is no release.
 
 use std::io;
 
@@ -6,6 +10,7 @@ use super::{
     Stamp,
     beneath::{Folder, Owner, Type, type_of},
     published::protects,
+    walk::DEEPEST,
 };
 use crate::landing::{Entry, TreePath};
 
@@ -15,10 +20,11 @@ pub(super) fn give_folders(
     above: &str,
     owner: Owner,
     protected: &[TreePath],
+    depth: usize,
 ) -> io::Result<()> {
     // From the inside: who has a folder could take what is in it away.
-    each_folder(folder, above, protected, |folder, path| {
-        give_folders(folder, path, owner, protected)
+    each_folder(folder, above, protected, depth, |folder, path| {
+        give_folders(folder, path, owner, protected, depth + 1)
     })?;
     folder.give(owner)
 }
@@ -28,8 +34,12 @@ fn each_folder(
     folder: &Folder,
     above: &str,
     protected: &[TreePath],
+    depth: usize,
     mut each: impl FnMut(&Folder, &str) -> io::Result<()>,
 ) -> io::Result<()> {
+    if depth >= DEEPEST {
+        return Ok(());
+    }
     folder.names(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
         let is_own = path.parse().is_ok_and(|path| protects(protected, &path));
@@ -42,7 +52,12 @@ fn each_folder(
 
 /// Makes all of it root's, with the modes of published files, but for what is the server's
 /// own.
-pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) -> io::Result<()> {
+pub(super) fn take_folder(
+    folder: &Folder,
+    above: &str,
+    protected: &[TreePath],
+    depth: usize,
+) -> io::Result<()> {
     // The folder first: from then on nobody changes what is in it.
     let stat = folder.look_at_itself()?;
     if stat.st_uid != 0 || stat.st_gid != 0 {
@@ -58,8 +73,9 @@ pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) 
         }
         let stat = folder.look(name)?;
         let kind = type_of(&stat);
-        if kind == Type::Folder {
-            return take_folder(&folder.enter(name)?, &format!("{path}/"), protected);
+        if kind == Type::Folder && depth < DEEPEST {
+            let folder = folder.enter(name)?;
+            return take_folder(&folder, &format!("{path}/"), protected, depth + 1);
         }
         // What is root's already has its other names in live releases.
         if stat.st_uid != 0 {
@@ -73,7 +89,7 @@ pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) 
 }
 
 /// Waits until the disk has every folder.
-pub(super) fn sync_folders(folder: &Folder) -> io::Result<()> {
-    each_folder(folder, "", &[], |folder, _| sync_folders(folder))?;
+pub(super) fn sync_folders(folder: &Folder, depth: usize) -> io::Result<()> {
+    each_folder(folder, "", &[], depth, |folder, _| sync_folders(folder, depth + 1))?;
     folder.sync()
 }

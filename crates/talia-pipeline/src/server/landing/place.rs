@@ -1,7 +1,10 @@
 //! Where everything of the landing page lies.
 
+use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt as _};
+
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::make_public;
 use crate::protocol::ReleaseId;
 
 /// In every release, at its top: which one it is.
@@ -32,6 +35,19 @@ impl LandingPlace {
     /// What the agent knows; root's alone.
     pub fn own(&self) -> &Utf8Path {
         &self.own
+    }
+
+    /// Makes the folder of what the agent knows, root's alone from the beginning, where it
+    /// is not there. Those above it hold more than that, and all may enter them.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn make_own(&self) -> io::Result<()> {
+        self.own.parent().map_or(Ok(()), make_public)?;
+        match DirBuilder::new().mode(0o700).create(&self.own) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
     }
 
     /// Held by whoever changes something.

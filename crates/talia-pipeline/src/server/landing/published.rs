@@ -66,7 +66,7 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
     };
     let release = ReleaseTree::read(place, &record.id)?;
     let mut stamps =
-        Stamps::read(&place.stamps(&record.id))?.unwrap_or_else(|| Stamps::unknown(&release));
+        Stamps::read(&place.stamps(&record.id)).unwrap_or_else(|| Stamps::unknown(&release));
     if wanted.is_kept {
         stamps = stamps.renewed(&found);
     }

@@ -1,11 +1,11 @@
 //! Releases of the landing page: one record each, with the tree that was published.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, io};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{LandingPlace, files};
+use super::{LandingPlace, files, remove_tree};
 use crate::{
     error::{Error, Result},
     files::remove_if_there,
@@ -166,6 +166,11 @@ impl LandingRecords {
         self.all.iter().find(|record| record.id == *id)
     }
 
+    /// Whether there is a record of this release that cannot be read.
+    pub fn is_broken(&self, id: &ReleaseId) -> bool {
+        self.broken.iter().any(|(path, _)| path.file_stem() == Some(id.as_str()))
+    }
+
     /// Where a rollback of `live` leads: to the good release that was live before it
     /// first went live.
     pub fn before(&self, live: &ReleaseId) -> Option<&LandingRecord> {
@@ -209,10 +214,7 @@ impl LandingRecords {
         let removed = [place.record(id), place.tree(id), place.stamps(id)]
             .iter()
             .try_for_each(|path| remove_if_there(path))
-            .and_then(|()| match fs::remove_dir_all(place.release(id)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            });
+            .and_then(|()| remove_tree(&place.release(id)));
         removed.map_err(|cause| {
             Error::step(format!("the release {id} cannot be removed")).caused_by(cause)
         })

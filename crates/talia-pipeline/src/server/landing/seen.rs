@@ -4,10 +4,14 @@ use std::{collections::BTreeSet, fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LandingPlace, LandingRecord, LandingRecords, Transaction};
+use super::{
+    LandingPlace, LandingRecord, LandingRecords, Transaction,
+    beneath::{Folder, Type, type_of},
+};
 use crate::{
     error::{Error, Result},
     landing::LandingStrategy,
+    parse::visible,
     protocol::ReleaseId,
     server::Fate,
 };
@@ -38,8 +42,8 @@ pub struct LandingSeen {
     pub transaction: Option<Transaction>,
     /// Which releases have their tree.
     pub trees: BTreeSet<ReleaseId>,
-    /// What else stands among the trees.
-    pub strays: Vec<Utf8PathBuf>,
+    /// What else stands among the trees, for people.
+    pub strays: Vec<String>,
     /// Whether there is a staging tree.
     pub has_staging: bool,
     /// Whether the folder that was live before the first release stands where a switch
@@ -65,13 +69,24 @@ impl LandingSeen {
             has_switched_folder: is_folder(&place.switch()).map_err(cannot)?,
             ..Self::default()
         };
-        for entry in entries(&place.releases()).map_err(cannot)? {
-            match entry.file_name().map(str::parse) {
-                Some(Ok(id)) => drop(seen.trees.insert(id)),
-                _ => seen.strays.push(entry),
-            }
-        }
+        seen.look_at_trees(place).map_err(cannot)?;
         Ok(seen)
+    }
+
+    fn look_at_trees(&mut self, place: &LandingPlace) -> io::Result<()> {
+        let releases = match Folder::open(&place.releases()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            releases => releases?,
+        };
+        releases.names(|name| {
+            let is_folder = type_of(&releases.look(name)?) == Type::Folder;
+            let name = name.to_string_lossy();
+            match name.parse() {
+                Ok(id) if is_folder => drop(self.trees.insert(id)),
+                _ => self.strays.push(visible(&name)),
+            }
+            Ok(())
+        })
     }
 
     /// The release that clients get; `None` where there is none, or a folder made by hand.
@@ -98,6 +113,15 @@ impl LandingSeen {
             AtWeb::Release(_) => None,
             AtWeb::Folder => Some(place.web().to_owned()),
             AtWeb::Nothing | AtWeb::Other(_) => None,
+        }
+    }
+
+    /// The release that the live path names where its tree is there and its record is not,
+    /// or cannot be read: nothing is known of what clients get.
+    pub fn unknown(&self) -> Option<&ReleaseId> {
+        match &self.web {
+            AtWeb::Release(id) if self.has_tree(id) && self.records.get(id).is_none() => Some(id),
+            _ => None,
         }
     }
 
@@ -136,12 +160,5 @@ fn is_folder(path: &Utf8Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         data => Ok(data?.is_dir()),
-    }
-}
-
-fn entries(folder: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
-    match folder.read_dir_utf8() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.map(|entry| Ok(entry?.into_path())).collect(),
     }
 }

@@ -13,6 +13,7 @@ use super::{
     beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     published::{entry as entry_of, read, walked},
+    remove_tree,
 };
 use crate::{
     error::{Error, Result},
@@ -61,7 +62,7 @@ pub type Trusted = HashMap<u64, (Stamp, ContentHash)>;
 /// When what the agent knows cannot be read.
 pub fn trusted(place: &LandingPlace, id: &ReleaseId) -> Result<Trusted> {
     let ReleaseTree { tree, .. } = ReleaseTree::read(place, id)?;
-    let stamps = Stamps::read(&place.stamps(id))?.unwrap_or_default();
+    let stamps = Stamps::read(&place.stamps(id)).unwrap_or_default();
     let known = stamps.iter().filter_map(|(path, stamp)| match (stamp, tree.get(path)) {
         (Some(stamp), Some(Entry::File { hash, .. })) => Some((stamp.inode(), (*stamp, *hash))),
         _ => None,
@@ -91,7 +92,7 @@ impl Staging {
     }
 
     fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
-        self.remove_all()?;
+        remove_tree(&self.root)?;
         make_public(&self.root)?;
         let Some(live) = live else { return Ok(Made::default()) };
         let mut to = Parents::below(Folder::open(&self.root)?);
@@ -114,19 +115,12 @@ impl Staging {
         Ok(made)
     }
 
-    fn remove_all(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     /// Takes it away, if it is there.
     ///
     /// # Errors
     /// When the file system does not let it go.
     pub fn remove(&self) -> Result<()> {
-        self.remove_all().map_err(|cause| self.cannot("it cannot be removed", cause))
+        remove_tree(&self.root).map_err(|cause| self.cannot("it cannot be removed", cause))
     }
 
     /// Gives its folders to a user, but for what is the server's own.
@@ -134,8 +128,8 @@ impl Staging {
     /// # Errors
     /// When the file system does not take it.
     pub fn open(&self, owner: Owner, protected: &[TreePath]) -> Result<()> {
-        let given =
-            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, protected));
+        let given = Folder::open(&self.root)
+            .and_then(|folder| give_folders(&folder, "", owner, protected, 0));
         given.map_err(|cause| self.cannot("it cannot be given away", cause))
     }
 
@@ -146,7 +140,7 @@ impl Staging {
     /// When the file system does not take it.
     pub fn close(&self, protected: &[TreePath]) -> Result<()> {
         let closed =
-            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected));
+            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected, 0));
         closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
     }
 
@@ -211,24 +205,6 @@ impl Staging {
         Ok(kept)
     }
 
-    /// Brings what is the server's own along from the live tree, as it is there, where the
-    /// new one has nothing of that name.
-    ///
-    /// # Errors
-    /// When the file system does not take it.
-    pub fn bring(&self, live: &Utf8Path, protected: &[TreePath]) -> Result<()> {
-        let bring = || {
-            let (from, to) = (Folder::open(live)?, Folder::open(&self.root)?);
-            for path in protected {
-                let Ok(from) = from.parent_of(path) else { continue };
-                let to = make_parents(&to, path, &mut Tree::default())?;
-                bring_name(&from, &to, path.name())?;
-            }
-            io::Result::Ok(())
-        };
-        bring().map_err(|cause| self.cannot("what is the server's own cannot be kept", cause))
-    }
-
     /// Puts a small file into it.
     ///
     /// # Errors
@@ -257,7 +233,7 @@ impl Staging {
             for path in fresh {
                 root.parent_of(path)?.read(path.name())?.sync_all()?;
             }
-            sync_folders(&root)
+            sync_folders(&root, 0)
         };
         sync().map_err(|cause| self.cannot("the disk does not take it", cause))
     }
@@ -325,7 +301,7 @@ fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
 }
 
 /// The folder that a place is in, made if it is not there; `made` gets those that were.
-fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<Folder> {
+pub(super) fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<Folder> {
     let mut above: Vec<TreePath> = Vec::new();
     let mut next = path.parent();
     while let Some(folder) = next {
@@ -341,39 +317,4 @@ fn make_parents(root: &Folder, path: &TreePath, made: &mut Tree) -> io::Result<F
         folder = folder.enter(path.name())?;
     }
     Ok(folder)
-}
-
-/// Brings a name along with all that is below it: the same files, and folders that are
-/// whose they were.
-fn bring_name(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
-    let stat = match from.look(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        stat => stat?,
-    };
-    let is_there = to.look(name);
-    match type_of(&stat) {
-        Type::Folder => {
-            if is_there.as_ref().is_ok_and(|there| type_of(there) != Type::Folder) {
-                return Ok(());
-            }
-            let is_new = is_there.is_err();
-            to.make(name)?;
-            let (from, to) = (from.enter(name)?, to.enter(name)?);
-            from.names(|name| match name.to_str() {
-                Ok(name) => bring_name(&from, &to, name),
-                Err(_) => Ok(()),
-            })?;
-            if is_new {
-                to.permit(Stamp::of(&stat).permissions())?;
-                to.give(Owner { user: stat.st_uid, group: stat.st_gid })?;
-            }
-            Ok(())
-        }
-        Type::File if is_there.is_err() => from.link(name, to, name),
-        Type::Link if is_there.is_err() => {
-            let target = String::from_utf8(from.read_link(name)?);
-            target.map_or(Ok(()), |target| to.symlink(&target, name))
-        }
-        _ => Ok(()),
-    }
 }

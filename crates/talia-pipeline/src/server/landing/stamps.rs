@@ -34,12 +34,9 @@ impl Stamps {
         Self(names.map(|(path, _)| (path.clone(), None)).collect())
     }
 
-    /// Reads them; `None` where there are none of use.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn read(path: &Utf8Path) -> Result<Option<Self>> {
-        files::read(path)
+    /// Reads them; `None` where there are none of use: then every file is read instead.
+    pub fn read(path: &Utf8Path) -> Option<Self> {
+        files::read(path).ok().flatten()
     }
 
     /// Takes what stands there now for what is known.

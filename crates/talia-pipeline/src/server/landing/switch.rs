@@ -53,6 +53,18 @@ pub fn switch_from_folder(place: &LandingPlace, id: &ReleaseId) -> Result<()> {
         .map_err(cannot(place))
 }
 
+/// Gives the folder that was switched from its place again, in one step, and takes the link
+/// away that was there.
+///
+/// # Errors
+/// When the file system does not take it.
+pub fn switch_to_folder(place: &LandingPlace) -> Result<()> {
+    exchange(&place.switch(), place.web())
+        .and_then(|()| remove_if_there(&place.switch()))
+        .and_then(|()| sync(place))
+        .map_err(cannot(place))
+}
+
 /// Makes the folder that was live before the first release the tree of this one.
 ///
 /// # Errors

@@ -20,10 +20,10 @@ use crate::{
     settings::Policy,
 };
 
-struct Ground(Utf8PathBuf);
+pub(crate) struct Ground(pub(crate) Utf8PathBuf);
 
 impl Ground {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
         let root = base.join(format!("talia landing {name} {}", std::process::id()));
         drop(fs::remove_dir_all(&root));
@@ -34,12 +34,16 @@ impl Ground {
         ground
     }
 
-    fn place(&self) -> LandingPlace {
-        Layout::new(&"staging".parse().unwrap(), &Policy::default()).below(&self.0).landing()
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::new(&"staging".parse().unwrap(), &Policy::default()).below(&self.0)
+    }
+
+    pub(crate) fn place(&self) -> LandingPlace {
+        self.layout().landing()
     }
 
     /// A folder with these files.
-    fn folder(&self, name: &str, files: &[(&str, &str)]) -> Utf8PathBuf {
+    pub(crate) fn folder(&self, name: &str, files: &[(&str, &str)]) -> Utf8PathBuf {
         let root = self.0.join(name);
         fs::create_dir_all(&root).unwrap();
         for (path, text) in files {
@@ -51,7 +55,7 @@ impl Ground {
     }
 
     /// A release with these files.
-    fn release(&self, number: u32, files: &[(&str, &str)]) -> LandingRecord {
+    pub(crate) fn release(&self, number: u32, files: &[(&str, &str)]) -> LandingRecord {
         let place = self.place();
         let record = record(number, Fate::Live { at_ms: 1 });
         let root = place.release(&record.id);
@@ -182,7 +186,10 @@ fn a_release_that_is_kept_may_get_other_names_for_its_files() {
         seen.stamps
     };
     assert_eq!(stamps(true), stamps(false));
-    // Without stamps everything is read, and known again.
+    // Without stamps, or any of use, everything is read, and known again.
+    fs::write(place.stamps(&record.id), "{\"a.html\":").unwrap();
+    assert_eq!(stamps(true), stamps(false));
+    assert_eq!(trusted(&place, &record.id).unwrap(), Trusted::default());
     fs::remove_file(place.stamps(&record.id)).unwrap();
     assert_eq!(stamps(true), stamps(false));
 }
@@ -203,7 +210,7 @@ fn a_stamp_is_never_as_young_as_its_file() {
     .unwrap();
     let written = fs::metadata(&file).unwrap();
     let written_ns = written.mtime() * 1_000_000_000 + written.mtime_nsec();
-    let stamps = Stamps::read(&file).unwrap().unwrap();
+    let stamps = Stamps::read(&file).unwrap();
     let (_, stamp) = stamps.iter().next().unwrap();
     assert!(stamp.unwrap().changed_ns() < written_ns);
 }
@@ -277,10 +284,22 @@ fn older_assets_and_what_is_the_servers_own_are_brought_along() {
     let gone = [(path("x/gone-1a2b3c4d.js"), Entry::file(1, ContentHash::of(b"")))];
     assert!(staging.keep(&older, gone.iter().map(|(p, e)| (p, e))).unwrap().is_empty());
 
-    staging.bring(&older, &[path(".well-known"), path("not/there")]).unwrap();
+    let none = ReleaseTree::default();
+    let released = ReleaseTree {
+        tree: Tree::from_iter([(path(".well-known/gone"), Entry::link("x"))]),
+        ..none.clone()
+    };
+    symlink("x", older.join(".well-known/gone")).unwrap();
+    let (from, to) =
+        (Side { root: &older, release: &released }, Side { root: &new, release: &none });
+    let protected = [path(".well-known"), path("not/there")];
+    // It is live already, so nothing is replaced.
+    bring_own(from, to, &protected, true).unwrap();
     let read = |name: &str| fs::read_to_string(new.join(name)).unwrap();
     assert_eq!(read(".well-known/acme-challenge/x"), "token");
     assert_eq!(read(".well-known/security.txt"), "new", "the release has its own");
+    assert!(!new.join(".well-known/gone").is_symlink(), "a release had it, and this one has not");
+    assert!(!new.join("not").exists());
     assert_eq!(new.join(".well-known/link").read_link_utf8().unwrap(), "security.txt");
     staging.write(".talia-version.json", b"{}").unwrap();
     staging.write(".talia-version.json", b"{\"again\":1}").unwrap();
@@ -401,6 +420,153 @@ fn a_transaction_is_read_back_with_what_was_announced() {
     assert_eq!(hidden, "/.well-known\n/a\\*\\\\b\n/a\\b\n");
     let other = Transaction { tree: Tree::default().hash(), ..transaction };
     assert!(other.announced(&place).is_err(), "another tree was announced");
+    fs::write(place.transaction(), "{}").unwrap();
+    let error = Transaction::read(&place).unwrap_err();
+    assert!(error.hint_text().unwrap().contains(place.transaction().as_str()), "{error:?}");
     Transaction::forget(&place).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
+}
+
+#[test]
+fn a_tree_is_removed_however_deep_it_is_and_no_link_is_followed() {
+    let ground = Ground::new("deep");
+    let root = ground.folder("x", &[("1", "a file"), ("d/1/x", "y"), ("d/2/z/x", "y")]);
+    let kept = ground.folder("kept", &[("a", "a")]);
+    symlink(&kept, root.join("link")).unwrap();
+    symlink(&kept, root.join("d/1/link")).unwrap();
+    // More than a process usually has handles.
+    let mut folder = beneath::Folder::open(&root).unwrap();
+    for _ in 0..3_000 {
+        folder.make("e").unwrap();
+        folder = folder.enter("e").unwrap();
+    }
+    drop(folder);
+    remove_tree(&root).unwrap();
+    remove_tree(&root).unwrap();
+    assert!(!root.exists() && kept.join("a").exists());
+    let link = ground.0.join("a link");
+    symlink(&kept, &link).unwrap();
+    assert!(remove_tree(&link).is_err() && kept.join("a").exists());
+}
+
+#[test]
+fn what_is_no_release_is_told_from_those_that_are() {
+    let ground = Ground::new("strays");
+    let place = ground.place();
+    let live = ground.release(1, &[("i", "a")]);
+    let file = place.release(&record(2, Fate::Begun).id);
+    fs::write(&file, "no folder").unwrap();
+    fs::create_dir(place.releases().join("a\nb")).unwrap();
+    let mut seen = LandingSeen::look(&place).unwrap();
+    seen.strays.sort();
+    assert_eq!(seen.strays, [file.file_name().unwrap(), r"a\nb"]);
+    assert_eq!(seen.trees.into_iter().collect::<Vec<_>>(), [live.id]);
+    // The folder is not looked for where a link leads.
+    let elsewhere = ground.0.join("elsewhere");
+    fs::rename(place.releases(), &elsewhere).unwrap();
+    symlink(&elsewhere, place.releases()).unwrap();
+    assert!(LandingSeen::look(&place).is_err());
+}
+
+#[test]
+fn a_kept_release_gets_what_is_the_servers_own_as_it_is_now() {
+    let ground = Ground::new("own");
+    let kept = ground.folder(
+        "kept",
+        &[
+            (".well-known/published", "p"),
+            (".well-known/stale", "stale"),
+            (".well-known/acme-challenge/old", "old"),
+            ("index.html", "i"),
+        ],
+    );
+    let live = ground.folder(
+        "live",
+        &[
+            (".well-known/stale", "fresh"),
+            (".well-known/assetlinks.json", "added"),
+            (".well-known/published", "by the server"),
+            (".well-known/later/published", "of the live one"),
+            (".well-known/later/token", "token"),
+        ],
+    );
+    let tree = |names: &[&str]| {
+        let entry = |name: &&str| match name.ends_with('d') || name.ends_with('l') {
+            true => (path(name), Entry::file(1, ContentHash::of(b""))),
+            false => (path(name), Entry::folder()),
+        };
+        ReleaseTree { tree: names.iter().map(entry).collect(), ..ReleaseTree::default() }
+    };
+    let ours = tree(&[".well-known", ".well-known/published", "index.html"]);
+    let theirs = tree(&[".well-known", ".well-known/later", ".well-known/later/published"]);
+    let from = Side { root: &live, release: &theirs };
+    let to = Side { root: &kept, release: &ours };
+    let protected = [path(".well-known")];
+    let names =
+        || whole(&kept).iter().map(|(path, _)| path.as_str().to_owned()).collect::<Vec<_>>();
+    for _ in 0..2 {
+        bring_own(from, to, &protected, false).unwrap();
+        assert_eq!(
+            names(),
+            [
+                ".well-known",
+                ".well-known/assetlinks.json",
+                ".well-known/later",
+                ".well-known/later/token",
+                ".well-known/published",
+                ".well-known/stale",
+                "index.html",
+            ]
+        );
+        let read = |name: &str| fs::read_to_string(kept.join(name)).unwrap();
+        assert_eq!(read(".well-known/stale"), "fresh");
+        assert_eq!(read(".well-known/published"), "p", "the release's");
+    }
+    // What was written until the switch, and what the new one has got since.
+    fs::write(live.join(".well-known/token"), "t").unwrap();
+    fs::write(kept.join(".well-known/newer"), "n").unwrap();
+    bring_own(from, to, &protected, true).unwrap();
+    assert_eq!(names().len(), 9);
+}
+
+#[test]
+fn a_tree_that_is_too_deep_costs_no_handles_and_is_no_release() {
+    let ground = Ground::new("too deep");
+    let root = ground.folder("x", &[("index.html", "i")]);
+    let mut folder = beneath::Folder::open(&root).unwrap();
+    for _ in 0..3_000 {
+        folder.make("e").unwrap();
+        folder = folder.enter("e").unwrap();
+    }
+    let data = fs::metadata(&root).unwrap();
+    let owner = Owner { user: data.uid(), group: data.gid() };
+    let deepest = data.ctime_nsec();
+    let staging = Staging::new(&root);
+    staging.open(owner, &[]).unwrap();
+    assert_ne!(fs::metadata(&root).unwrap().ctime_nsec(), deepest, "it was given");
+    let changed = || {
+        let stat = folder.look_at_itself().unwrap();
+        (stat.st_ctime, stat.st_ctime_nsec)
+    };
+    let before = changed();
+    staging.open(owner, &[]).unwrap();
+    assert_eq!(changed(), before, "so deep nothing is given");
+    staging.sync(&[]).unwrap();
+    let staged = staging.staged(&Trusted::default()).unwrap();
+    assert!(staged.odd[0].contains("too deep"), "{:?}", staged.odd);
+    staging.remove().unwrap();
+    assert!(!root.exists());
+}
+
+#[test]
+fn others_may_enter_the_folders_above_the_agents_own() {
+    let ground = Ground::new("own folder");
+    let place = ground.place();
+    let environment = place.own().parent().unwrap();
+    fs::remove_dir_all(environment).unwrap();
+    for _ in 0..2 {
+        place.make_own().unwrap();
+    }
+    let mode = |path: &Utf8Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!((mode(environment), mode(place.own())), (0o755, 0o700));
 }

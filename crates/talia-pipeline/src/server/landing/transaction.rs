@@ -49,7 +49,13 @@ impl Transaction {
     /// # Errors
     /// When its file is not what an agent writes.
     pub fn read(place: &LandingPlace) -> Result<Option<Self>> {
-        files::read(&place.transaction())
+        let path = place.transaction();
+        files::read(&path).map_err(|error| {
+            error.hint(format!(
+                "a newer agent may have written it: install that one again; or forget the \
+                 transaction, on the server: `rm {path}`"
+            ))
+        })
     }
 
     /// Writes it.

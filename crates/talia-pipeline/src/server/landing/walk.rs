@@ -10,7 +10,7 @@ use super::beneath::{Folder, Type, type_of};
 use crate::{landing::TreePath, parse::visible};
 
 /// How deep folders may lie in each other. Each is a handle while it is walked.
-const DEEPEST: usize = 128;
+pub const DEEPEST: usize = 128;
 
 /// What `lstat` says of a file or a link: as long as it says the same, nothing there has
 /// changed. Of a folder it is the mode alone, because its content is looked at by itself.

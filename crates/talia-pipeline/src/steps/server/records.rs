@@ -10,7 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::Error,
-    server::{Fate, Layout, PushedFile, Record, Records, ServerFiles, compose_env},
+    server::{
+        Fate, Layout, PushedFile, Record, Records, ServerFiles, compose_env, landing::remove_tree,
+    },
     step::{Action, Step, Summary},
 };
 
@@ -199,11 +201,10 @@ impl Step for RemoveRelease {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        Action::work(format!("remove {}", self.folder), || match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::step(format!("{} cannot be removed", self.folder)).caused_by(error))
-            }
-            _ => Ok(()),
+        Action::work(format!("remove {}", self.folder), || {
+            remove_tree(&self.folder).map_err(|cause| {
+                Error::step(format!("{} cannot be removed", self.folder)).caused_by(cause)
+            })
         })
     }
 

@@ -7,7 +7,8 @@ use crate::{
     protocol::{LandingAborted, ReleaseId},
     server::landing::LandingSeen,
     steps::server::landing::{
-        CloseTree, EndRsync, ForgetTransaction, ReadAnnounced, ReadLanding, RemoveStaging,
+        CheckPlace, CloseTree, EndRsync, ForgetTransaction, ReadAnnounced, ReadLanding,
+        RemoveStaging,
     },
 };
 
@@ -42,6 +43,7 @@ pub fn abort_open(cx: &Context, server: &Server) -> Result<LandingAborted> {
     if seen.transaction.is_none() {
         return Ok(LandingAborted::NothingOpen);
     }
+    cx.observe(CheckPlace::new(&place))?;
     cx.run(EndRsync::new(place.rsync_lock()))?;
     forget(cx, server, &mut seen)?;
     settle(cx, server, seen, None)?;

@@ -5,10 +5,10 @@ use crate::{
     error::{Error, Result},
     landing::{Entry, LandingStrategy, Leads, Tree, TreeChanges},
     protocol::LandingDrift,
-    server::landing::{AtWeb, LandingPlace, LandingSeen, VERSION_FILE},
+    server::landing::{AtWeb, DEEPEST, LandingPlace, LandingSeen, VERSION_FILE},
     steps::server::{
         FreeDisk,
-        landing::{CheckPlace, NginxConfiguration, RsyncVersion},
+        landing::{NginxConfiguration, RsyncVersion},
     },
 };
 
@@ -18,6 +18,10 @@ use super::{super::Server, look::own_sites};
 const SPARE: u64 = 50 << 20;
 /// And in files.
 const SPARE_FILES: u64 = 1000;
+/// What the longest name has, in bytes.
+const LONGEST_NAME: usize = 255;
+/// And the longest place: with the folder that it is in, Linux takes 4,096.
+const LONGEST_PLACE: usize = 3072;
 /// So many names are told at most.
 pub(super) const TOLD: usize = 20;
 
@@ -42,7 +46,6 @@ pub(super) fn server(
         }
         _ => {}
     }
-    cx.observe(CheckPlace::new(place))?;
     cx.observe(RsyncVersion)?;
     if server.policy.landing.strategy == LandingStrategy::InPlace {
         return Ok(());
@@ -86,6 +89,10 @@ pub(super) fn announced(tree: &Tree) -> Result<()> {
     tree.check()?;
     for (path, entry) in tree.iter() {
         let wrong = match entry {
+            _ if path.as_str().split('/').count() > DEEPEST => "lies too deep",
+            _ if path.name().len() > LONGEST_NAME => "has too long a name",
+            _ if path.as_str().len() > LONGEST_PLACE => "has too long a place",
+            Entry::Link { target } if target.len() > LONGEST_PLACE => "names too long a place",
             _ if path.as_str() == VERSION_FILE => "is every release's own",
             Entry::File { mode, .. } if *mode != Entry::FILE_MODE => "has not the mode 0644",
             Entry::Folder { mode } if *mode != Entry::FOLDER_MODE => "has not the mode 0755",
@@ -139,12 +146,22 @@ mod tests {
             (("x", file(0o4755)), "mode 0644"),
             (("x", Entry::Folder { mode: 0o777 }), "mode 0755"),
             ((VERSION_FILE, file(0o644)), "release's own"),
+            (("x".repeat(256).as_str(), file(0o644)), "too long a name"),
+            (("x", Entry::link("y/".repeat(2000))), "names too long a place"),
         ] {
             let error = judged(vec![folder(), entry]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
             assert_eq!(error.kind(), ErrorKind::Refused);
         }
         assert!(judged(vec![("a/b", file(0o644))]).is_err(), "it is in no folder");
+        let deep = |depth: usize, name: &str| {
+            let folders: Vec<String> =
+                (1..=depth).map(|depth| vec![name; depth].join("/")).collect();
+            judged(folders.iter().map(|path| (path.as_str(), Entry::folder())).collect())
+        };
+        assert!(deep(DEEPEST, "d").is_ok());
+        assert!(deep(DEEPEST + 1, "d").unwrap_err().to_string().contains("too deep"));
+        assert!(deep(20, &"d".repeat(200)).unwrap_err().to_string().contains("long a place"));
     }
 
     #[test]

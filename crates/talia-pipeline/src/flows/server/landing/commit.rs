@@ -19,6 +19,7 @@ use super::{
     front::Front,
     publish::{Change, publish, take_back},
     settle::settle,
+    switch::keep_folder,
     tidy::{mark, prune_and_stamp},
 };
 
@@ -84,8 +85,8 @@ pub fn commit(cx: &Context, server: &Server, id: &ReleaseId) -> Result<LandingRe
         })?;
         // It is live: what fails from here on is put right by the next request.
         let also: Vec<TreePath> = published.kept.iter().map(|(path, _)| path.clone()).collect();
-        let tidied = cx
-            .run(ForgetTransaction::new(&place))
+        let tidied = keep_folder(cx, server, &mut seen, published.before.as_ref())
+            .and_then(|()| cx.run(ForgetTransaction::new(&place)))
             .and_then(|()| front.remember(cx, &place))
             .and_then(|()| prune_and_stamp(cx, server, &mut seen, published.stamps, &also));
         if let Err(error) = tidied {

@@ -131,13 +131,19 @@ fn notes(
     Ok(notes)
 }
 
-/// The virtual hosts that serve the landing page.
+/// The virtual hosts that serve the landing page: those that name its host, which Nginx
+/// takes before any other; where none does, it may be any, by a wildcard, a pattern or
+/// because it is the default.
 pub(super) fn own_sites<'a>(
     policy: &'a Policy,
     nginx: &'a NginxNow,
 ) -> impl Iterator<Item = &'a Site> {
-    let is_own = |site: &&Site| policy.host.as_ref().is_some_and(|host| site.names.contains(host));
-    nginx.sites.iter().filter(is_own)
+    let names_it = |site: &Site| {
+        let host = policy.host.as_deref().unwrap_or_default();
+        site.names.iter().any(|name| name.eq_ignore_ascii_case(host))
+    };
+    let is_named = nginx.sites.iter().any(names_it);
+    nginx.sites.iter().filter(move |site| !is_named || names_it(site))
 }
 
 /// Whether Nginx would serve old files on after a switch.
@@ -180,5 +186,29 @@ pub fn read(cx: &Context, server: &Server, path: &TreePath) -> Result<LandingFil
     match seen.root(&place) {
         Some(root) => cx.observe(ReadLandingFile::new(root, path)),
         None => Ok(LandingFile::Missing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::nginx;
+
+    #[test]
+    fn the_host_is_looked_for_where_nginx_would_look() {
+        let policy = Policy { host: Some("talia.example".into()), ..Policy::default() };
+        let refuses = |servers: &str| {
+            let sites = nginx::sites(&format!("http {{ {servers} }}"));
+            let hash = ContentHash::of(b"");
+            let nginx = NginxNow { sites, hash, has_changed: false };
+            own_sites(&policy, &nginx).any(|site| site.refuses_links)
+        };
+        let other = "server { server_name other.example; disable_symlinks on; }";
+        assert!(!refuses(&format!("{other} server {{ server_name Talia.example; }}")));
+        for name in ["*.example", "_", "~^talia", ".example", "\"\""] {
+            let site = format!("server {{ server_name {name}; disable_symlinks on; }}");
+            assert!(refuses(&site), "{name}");
+            assert!(!refuses(&format!("{site} server {{ server_name talia.example; }}")));
+        }
     }
 }

@@ -185,7 +185,7 @@ fn complete(
         return step;
     }
     let live = seen.root(place);
-    let step = step.own(live.clone(), &server.policy.landing.protected);
+    let step = step.own(live.clone(), record.before.as_ref(), &server.policy.landing.protected);
     // A release that was given back is younger than those that came before that.
     let mut good: Vec<&LandingRecord> =
         seen.records.all.iter().filter(|one| one.was_good() && one.id != record.id).collect();

@@ -10,7 +10,7 @@ use crate::{
         landing::{LandingRecord, LandingSeen},
     },
     steps::server::landing::{
-        KeepAssets, PrepareLanding, ReadLanding, ReadPublished, ReadReleaseTree,
+        BringOwn, KeepAssets, PrepareLanding, ReadLanding, ReadPublished, ReadReleaseTree,
     },
 };
 
@@ -79,6 +79,8 @@ pub fn rollback(
     cx.run(PrepareLanding::new(&place))?;
     let assets = cx.run(KeepAssets::new(&place, &target.id, &live.id))?;
     let also: Vec<TreePath> = assets.iter().map(|(path, _)| path.clone()).collect();
+    let (from, to) = (place.release(&live.id), place.release(&target.id));
+    cx.run(BringOwn::new(&place, (from, &live.id), (to, &target.id), protected))?;
     let front = Front::look(cx, server, &place)?;
     let switched = |cx: &Context, seen: &mut LandingSeen| {
         switch_to(cx, server, seen, &target.id, None)?;

@@ -2,7 +2,7 @@
 
 use crate::{
     context::Context,
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     landing::LandingStrategy,
     protocol::ReleaseId,
     server::{
@@ -11,7 +11,7 @@ use crate::{
     },
     steps::server::{
         RemoveRelease,
-        landing::{PrepareLanding, ReadLanding, ReadReleaseTree, RemoveStaging},
+        landing::{CheckPlace, PrepareLanding, ReadLanding, ReadReleaseTree, RemoveStaging},
     },
 };
 
@@ -35,13 +35,30 @@ use super::{
 /// Nothing is done where nothing was left; so it may run before everything.
 ///
 /// # Errors
-/// When a step fails; what was served before is still served.
+/// Refused where others than root can change the folders, and where the record of what is
+/// live is not there or cannot be read. When a step fails; what was served before is still
+/// served.
 pub fn settle(
     cx: &Context,
     server: &Server,
     seen: LandingSeen,
     keep: Option<&ReleaseId>,
 ) -> Result<LandingSeen> {
+    // Before anything is removed: whoever could put a link there would choose what.
+    cx.observe(CheckPlace::new(&server.layout.landing()))?;
+    refuse_unknown(server, &seen)?;
+    put_right(cx, server, seen, keep)
+}
+
+fn put_right(
+    cx: &Context,
+    server: &Server,
+    seen: LandingSeen,
+    keep: Option<&ReleaseId>,
+) -> Result<LandingSeen> {
+    for stray in &seen.strays {
+        cx.note(format!("{stray} stands among the releases, and is none: it stays"));
+    }
     for (path, reason) in &seen.records.broken {
         // A newer agent's record may only look broken to this one: it stays.
         cx.note(format!("{path} is no record that can be read: {reason}"));
@@ -52,10 +69,10 @@ pub fn settle(
     cx.group("put right what was left", |cx| {
         let mut seen = seen;
         cx.run(PrepareLanding::new(&server.layout.landing()))?;
-        find_folder(cx, server, &mut seen)?;
         undo_unswitched(cx, server, &mut seen)?;
         find_live(cx, server, &mut seen)?;
         judge(cx, server, &mut seen)?;
+        find_folder(cx, server, &mut seen)?;
         clear(cx, server, &mut seen, keep)?;
         restamp(cx, server, &seen)?;
         Ok(seen)
@@ -73,8 +90,7 @@ pub fn settle_now(cx: &Context, server: &Server) -> Result<()> {
 
 fn is_settled(seen: &LandingSeen) -> bool {
     let is_lost = matches!(seen.web, AtWeb::Release(_)) && seen.live().is_none();
-    seen.strays.is_empty()
-        && torn(seen).is_empty()
+    torn(seen).is_empty()
         && unfound(seen).is_none()
         && !seen.has_switched_folder
         && seen.records.unfinished().next().is_none()
@@ -83,13 +99,32 @@ fn is_settled(seen: &LandingSeen) -> bool {
         && (seen.has_staging == needs_staging(seen))
 }
 
-/// Trees without a record.
+/// Refuses to change what nothing is known of.
+fn refuse_unknown(server: &Server, seen: &LandingSeen) -> Result<()> {
+    let Some(id) = seen.unknown() else { return Ok(()) };
+    let place = server.layout.landing();
+    let record = place.record(id);
+    Err(if seen.records.is_broken(id) {
+        Error::refused(format!("{id} is live, and {record} cannot be read"))
+            .hint("a newer agent may have written it: install that one again")
+    } else {
+        let (web, tree) = (place.web(), place.release(id));
+        Error::refused(format!("{id} is live, and there is no {record}")).hint(format!(
+            "bring {} back from a backup; without one, `rm {web} && mv {tree} {web}` on the \
+             server lets the next release begin from what is live",
+            place.records()
+        ))
+    })
+}
+
+/// Trees without a record, but for the one that clients get.
 fn torn(seen: &LandingSeen) -> Vec<ReleaseId> {
-    let broken = |id: &ReleaseId| {
-        seen.records.broken.iter().any(|(path, _)| path.as_str().contains(id.as_str()))
+    let is_torn = |id: &&ReleaseId| {
+        seen.records.get(id).is_none()
+            && !seen.records.is_broken(id)
+            && seen.web != AtWeb::Release((*id).clone())
     };
-    let has_none = |id: &&ReleaseId| seen.records.get(id).is_none() && !broken(id);
-    seen.trees.iter().filter(has_none).cloned().collect()
+    seen.trees.iter().filter(is_torn).cloned().collect()
 }
 
 /// A record of a folder made by hand that is still where it was.
@@ -137,8 +172,9 @@ fn undo_unswitched(cx: &Context, server: &Server, seen: &mut LandingSeen) -> Res
 
 /// Where the live path names a release that is not there: the newest good one.
 fn find_live(cx: &Context, server: &Server, seen: &mut LandingSeen) -> Result<()> {
-    if !matches!(seen.web, AtWeb::Release(_)) || seen.live().is_some() {
-        return Ok(());
+    match &seen.web {
+        AtWeb::Release(id) if !seen.has_tree(id) && !seen.has_switched_folder => {}
+        _ => return Ok(()),
     }
     let is_whole = |one: &&LandingRecord| one.was_good() && seen.has_tree(&one.id);
     let Some(good) = seen.records.all.iter().rev().find(is_whole).cloned() else { return Ok(()) };
@@ -198,9 +234,6 @@ fn clear(
         cx.run(RemoveRelease::new(place.release(&id)))?;
         seen.trees.remove(&id);
     }
-    for stray in std::mem::take(&mut seen.strays) {
-        cx.run(RemoveRelease::new(stray))?;
-    }
     let is_kept = seen.transaction.as_ref().is_some_and(|open| Some(&open.id) == keep);
     let is_lost = needs_staging(seen) && !seen.has_staging;
     if is_lost || (is_half_open(seen) && !is_kept) {
@@ -212,4 +245,117 @@ fn clear(
         seen.has_staging = false;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+    use crate::{
+        Pipeline, World,
+        server::landing::{switch, tests::Ground},
+        settings::Policy,
+    };
+
+    fn server(ground: &Ground) -> Server {
+        Server {
+            layout: ground.layout(),
+            policy: Policy::default(),
+            now_ms: 9000,
+            run: "a run".to_owned(),
+            by: "ana".parse().unwrap(),
+        }
+    }
+
+    fn run<T: Send>(flow: impl Fn(&Context) -> Result<T>) -> Result<T> {
+        Pipeline::new("test", "/", World::fixed("/", [])).run(flow).result
+    }
+
+    fn look(ground: &Ground) -> LandingSeen {
+        LandingSeen::look(&ground.place()).unwrap()
+    }
+
+    /// As it is where the folders are root's: those of a test never are.
+    fn put_right_now(ground: &Ground) -> Result<LandingSeen> {
+        run(|cx| put_right(cx, &server(ground), look(ground), None))
+    }
+
+    #[test]
+    fn nothing_is_removed_where_others_could_have_put_a_link() {
+        let ground = Ground::new("planted");
+        let place = ground.place();
+        let home = ground.folder("home/releases", &[("ana/a", "a"), ("file", "b")]);
+        fs::remove_dir_all(place.trees()).unwrap();
+        symlink(ground.0.join("home"), place.trees()).unwrap();
+        let error = run(|cx| settle_now(cx, &server(&ground))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains("can be changed by others"), "{error}");
+        // Nor is what is no release of ours, wherever it is.
+        put_right_now(&ground).unwrap();
+        assert!(home.join("ana/a").exists() && home.join("file").exists());
+    }
+
+    #[test]
+    fn what_clients_get_stays_where_its_record_has_gone() {
+        let ground = Ground::new("no record");
+        let place = ground.place();
+        let live = ground.release(1, &[("i", "a")]);
+        switch(&place, &live.id).unwrap();
+        fs::remove_dir_all(place.records()).unwrap();
+        let error = refuse_unknown(&server(&ground), &look(&ground)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.hint_text().unwrap().contains("from a backup"), "{error:?}");
+        put_right_now(&ground).unwrap();
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_does_not_switch_to_an_older_release() {
+        let ground = Ground::new("broken record");
+        let place = ground.place();
+        let (older, live) = (ground.release(1, &[("i", "a")]), ground.release(2, &[("i", "b")]));
+        switch(&place, &live.id).unwrap();
+        fs::write(place.record(&live.id), "{\"id\":\"of a newer agent\"}").unwrap();
+        let error = refuse_unknown(&server(&ground), &look(&ground)).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("newer agent"), "{error:?}");
+        put_right_now(&ground).unwrap();
+        assert_eq!(look(&ground).web, AtWeb::Release(live.id.clone()));
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "b");
+        // With its tree gone as well, clients get nothing; so they get the older one.
+        fs::remove_dir_all(place.release(&live.id)).unwrap();
+        put_right_now(&ground).unwrap();
+        assert_eq!(look(&ground).web, AtWeb::Release(older.id));
+    }
+
+    #[test]
+    fn a_folder_made_by_hand_takes_its_place_again() {
+        let ground = Ground::new("folder again");
+        let place = ground.place();
+        let web = place.web().strip_prefix(&ground.0).unwrap().as_str().to_owned();
+        ground.folder(&web, &[("i", "by hand"), (".well-known/own", "o")]);
+        let found = ground.release(1, &[("i", "by hand")]);
+        fs::remove_dir_all(place.release(&found.id)).unwrap();
+        let found = LandingRecord { revision: None, ..found };
+        found.write(&place).unwrap();
+        let new = ground.release(2, &[("i", "new")]);
+        let before = Some(found.id.clone());
+        let new = LandingRecord { before, fate: Fate::Begun, ..new };
+        new.write(&place).unwrap();
+        run(|cx| {
+            let mut seen = look(&ground);
+            switch_to(cx, &server(&ground), &mut seen, &new.id, Some(&found))
+        })
+        .unwrap();
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "new");
+        assert!(place.web().join(".well-known/own").exists());
+        fs::write(place.web().join(".well-known/token"), "t").unwrap();
+        run(|cx| switch_back(cx, &server(&ground), &mut look(&ground), Some(&new))).unwrap();
+        assert_eq!(look(&ground).web, AtWeb::Folder, "as it was, and no link to it");
+        assert_eq!(fs::read_to_string(place.web().join("i")).unwrap(), "by hand");
+        assert!(place.web().join(".well-known/token").exists());
+        // What a kill may have left of it is put right.
+        let seen = put_right_now(&ground).unwrap();
+        assert_eq!((&seen.web, seen.live()), (&AtWeb::Folder, None));
+    }
 }

@@ -185,10 +185,10 @@ fn url(path: &TreePath) -> String {
     format!("/{}", path.encoded())
 }
 
-/// Whether servers often keep it to themselves: `.htaccess`, `.git/config`.
+/// Whether servers often keep it to themselves: `.htaccess`, `.git/config`, the release's
+/// own file.
 fn is_dotted(path: &TreePath) -> bool {
-    let is_known = |name: &str| name == VERSION_FILE || name == ".well-known";
-    path.as_str().split('/').any(|name| name.starts_with('.') && !is_known(name))
+    path.as_str().split('/').any(|name| name.starts_with('.') && name != ".well-known")
 }
 
 /// So many at a time that neither the command nor the disk gets too long.
@@ -303,14 +303,16 @@ mod tests {
             assert_eq!(judge(&expected("a"), status, text), Err(why.into()));
         }
         assert_eq!(judge(&expected("d/.htaccess"), 403, ""), Ok(()));
+        assert_eq!(judge(&expected(VERSION_FILE), 403, ""), Ok(()), "`location ~ /\\.` is common");
         assert!(judge(&expected("d/.htaccess"), 200, "old").is_err());
+        assert!(judge(&expected(VERSION_FILE), 200, "old").is_err());
         assert!(judge(&expected(".well-known/x"), 404, "").is_err());
         assert_eq!((judge(&gone, 404, ""), judge(&gone, 410, "")), (Ok(()), Ok(())));
         assert_eq!(judge(&gone, 200, "home"), Ok(()), "a fallback to a page of the release");
         assert_eq!(judge(&gone, 200, "old"), Err("it is still served".into()));
         assert_eq!(judge(&gone, 502, ""), Err("status 502".into()));
         assert_eq!((verified.files, verified.bytes, verified.gone), (1, 2, 2));
-        assert_eq!((verified.fallback.len(), verified.hidden.len()), (1, 1));
+        assert_eq!((verified.fallback.len(), verified.hidden.len()), (1, 2));
     }
 
     #[test]

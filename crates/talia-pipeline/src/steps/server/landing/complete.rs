@@ -5,14 +5,23 @@ use std::fmt;
 use camino::Utf8PathBuf;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     landing::{ContentHash, Entry, Tree, TreePath},
     protocol::ReleaseId,
     server::landing::{
-        LandingPlace, ReleaseTree, Staging, Transaction, VERSION_FILE, assets_to_keep,
+        LandingPlace, ReleaseTree, Side, Staging, Transaction, VERSION_FILE, assets_to_keep,
+        bring_own,
     },
     step::{Action, Step, Summary},
 };
+
+/// Where what is the server's own is, and what the release there has published.
+#[derive(Debug)]
+struct Own {
+    root: Utf8PathBuf,
+    release: Option<ReleaseId>,
+    protected: Vec<TreePath>,
+}
 
 /// In this process: what a release has beside its own tree: the hashed assets that older
 /// ones had, what is the server's own, and `.talia-version.json`. Then all of it is synced
@@ -25,7 +34,7 @@ pub struct CompleteStaging {
     version: String,
     fresh: Vec<TreePath>,
     older: Vec<(ReleaseId, Utf8PathBuf)>,
-    own: Option<(Utf8PathBuf, Vec<TreePath>)>,
+    own: Option<Own>,
 }
 
 impl fmt::Debug for CompleteStaging {
@@ -64,10 +73,16 @@ impl CompleteStaging {
         self
     }
 
-    /// Brings what is the server's own along from the live folder.
+    /// Brings what is the server's own along from the live folder, where this release is.
     #[must_use]
-    pub fn own(mut self, live: Option<Utf8PathBuf>, protected: &[TreePath]) -> Self {
-        self.own = live.map(|live| (live, protected.to_vec()));
+    pub fn own(
+        mut self,
+        live: Option<Utf8PathBuf>,
+        release: Option<&ReleaseId>,
+        protected: &[TreePath],
+    ) -> Self {
+        let (release, protected) = (release.cloned(), protected.to_vec());
+        self.own = live.map(|root| Own { root, release, protected });
         self
     }
 
@@ -86,8 +101,15 @@ impl CompleteStaging {
             let found = staging.keep(root, of_it.map(|(path, (_, entry))| (path, entry)))?;
             kept = kept.into_iter().chain(found).collect();
         }
-        if let Some((live, protected)) = &self.own {
-            staging.bring(live, protected)?;
+        if let Some(Own { root, release, protected }) = &self.own {
+            let old = release.as_ref().map(|id| ReleaseTree::read(&self.place, id)).transpose()?;
+            let new = ReleaseTree { tree: self.tree.clone(), kept: kept.clone() };
+            let from = Side { root, release: &old.unwrap_or_default() };
+            let to = Side { root: &self.root, release: &new };
+            bring_own(from, to, protected, false).map_err(|cause| {
+                Error::step(format!("what is the server's own cannot be brought from {root}"))
+                    .caused_by(cause)
+            })?;
         }
         staging.write(VERSION_FILE, self.version.as_bytes())?;
         staging.sync(&self.fresh)?;
@@ -202,7 +224,7 @@ mod tests {
         let step =
             CompleteStaging::new(&place(), &transaction(), Tree::default(), "{}", Vec::new())
                 .assets_of(&id, place().release(&id))
-                .own(Some(web), &own());
+                .own(Some(web), Some(&id), &own());
         check("complete_staging__everything", &step);
     }
 

@@ -4,6 +4,7 @@ mod complete;
 mod fetch;
 mod look;
 mod nginx;
+mod own;
 mod place;
 mod record;
 mod rsync;
@@ -20,6 +21,7 @@ pub use look::{
     ReadReleaseTree,
 };
 pub use nginx::{KeepNginx, NginxConfiguration, NginxNow};
+pub use own::BringOwn;
 pub use place::{CheckPlace, PrepareLanding};
 pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};

@@ -27,11 +27,15 @@ impl CheckPlace {
 
     fn check(&self) -> Result<()> {
         let above_web = self.place.web().ancestors().skip(1);
-        let trees = self.place.trees().ancestors().take(2).filter(|folder| folder.exists());
-        for folder in above_web.chain(trees) {
-            let data = fs::symlink_metadata(folder).map_err(|cause| {
-                Error::preflight(format!("{folder} cannot be looked at")).caused_by(cause)
-            })?;
+        let releases = self.place.releases();
+        for folder in above_web.chain(releases.ancestors().take(3)) {
+            let data = match fs::symlink_metadata(folder) {
+                // What is not there is made, in a folder that is root's alone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                data => data.map_err(|cause| {
+                    Error::preflight(format!("{folder} cannot be looked at")).caused_by(cause)
+                })?,
+            };
             if data.uid() != 0 || data.mode() & 0o022 != 0 || !data.is_dir() {
                 return Err(Error::refused(format!(
                     "{folder} can be changed by others than root, who could publish what they want"

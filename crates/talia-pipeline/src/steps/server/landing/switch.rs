@@ -2,7 +2,9 @@
 
 use crate::{
     protocol::ReleaseId,
-    server::landing::{LandingPlace, move_found, switch, switch_from_folder, unswitch},
+    server::landing::{
+        LandingPlace, move_found, switch, switch_from_folder, switch_to_folder, unswitch,
+    },
     step::{Action, Step},
 };
 
@@ -79,16 +81,25 @@ impl Step for MoveFound {
     fn assume(&self) {}
 }
 
-/// In this process: takes the live link away, where nothing was published before.
+/// In this process: takes the live link away, where no release was published before.
 #[derive(Debug)]
 pub struct UnswitchLanding {
     place: LandingPlace,
+    is_folder: bool,
 }
 
 impl UnswitchLanding {
     /// Takes it away here.
     pub fn new(place: &LandingPlace) -> Self {
-        Self { place: place.clone() }
+        Self { place: place.clone(), is_folder: false }
+    }
+
+    /// A folder was there: it changes places with the link first, so that at no time there
+    /// is nothing (`renameat2` with `RENAME_EXCHANGE`).
+    #[must_use]
+    pub fn to_folder(mut self, is_folder: bool) -> Self {
+        self.is_folder = is_folder;
+        self
     }
 }
 
@@ -96,11 +107,17 @@ impl Step for UnswitchLanding {
     type Output = ();
 
     fn label(&self) -> String {
-        "switch to nothing".into()
+        let what = if self.is_folder { "the folder" } else { "nothing" };
+        format!("switch to {what}")
     }
 
     fn action(&self) -> Action<'_, ()> {
-        Action::work(format!("remove the link {}", self.place.web()), || unswitch(&self.place))
+        let (web, folder) = (self.place.web(), self.place.switch());
+        if self.is_folder {
+            let what = format!("make {web} the folder {folder}, by one exchange");
+            return Action::work(what, || switch_to_folder(&self.place));
+        }
+        Action::work(format!("remove the link {web}"), || unswitch(&self.place))
     }
 
     fn assume(&self) {}
@@ -125,6 +142,12 @@ mod tests {
     #[test]
     fn move_found_minimal() {
         check("move_found__minimal", &MoveFound::new(&place(), &record().id));
+    }
+
+    #[test]
+    fn unswitch_landing_everything() {
+        let step = UnswitchLanding::new(&place()).to_folder(true);
+        check("unswitch_landing__everything", &step);
     }
 
     #[test]
