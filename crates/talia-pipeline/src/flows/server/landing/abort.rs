@@ -4,10 +4,11 @@ use crate::{
     context::Context,
     error::{Error, Result},
     landing::LandingStrategy,
-    protocol::{LandingAborted, ReleaseId},
-    server::landing::LandingSeen,
+    protocol::{LandingAborted, LockHolder, ReleaseId},
+    server::{Lock, landing::LandingSeen},
     steps::server::landing::{
-        CloseTree, EndRsync, ForgetTransaction, ReadAnnounced, ReadLanding, RemoveStaging,
+        CloseTree, EndRsync, ForgetTransaction, HoldRsync, ReadAnnounced, ReadLanding,
+        RemoveStaging, ShutTransaction,
     },
 };
 
@@ -42,16 +43,36 @@ pub fn abort_open(cx: &Context, server: &Server) -> Result<LandingAborted> {
     if seen.transaction.is_none() {
         return Ok(LandingAborted::NothingOpen);
     }
-    cx.run(EndRsync::new(place.rsync_lock()))?;
     forget(cx, server, &mut seen)?;
     settle(cx, server, seen, None)?;
     Ok(LandingAborted::Aborted)
 }
 
-/// Takes away what a transaction has: its tree, or rsync's hold on the live folder.
+/// Takes rsync's lock: as long as it is held, no rsync works.
+pub(super) fn hold_rsync(cx: &Context, server: &Server, doing: &str) -> Result<Option<Lock>> {
+    let holder = LockHolder {
+        pid: 0,
+        doing: doing.to_owned(),
+        by: server.by.clone(),
+        run: server.run.clone(),
+        since_ms: server.now_ms,
+    };
+    cx.run(HoldRsync::new(server.layout.landing().rsync_lock(), holder))
+}
+
+/// Takes away what a transaction has: its tree, or rsync's hold on the live folder. Its
+/// rsync is ended first, and no other one is let in.
 pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> Result<()> {
     let place = server.layout.landing();
     let Some(transaction) = &seen.transaction else { return Ok(()) };
+    let mut held = None;
+    if !seen.no_rsync {
+        if transaction.is_open {
+            cx.run(ShutTransaction::new(&place, transaction))?;
+        }
+        cx.run(EndRsync::new(place.rsync_lock()))?;
+        held = hold_rsync(cx, server, "landing abort")?;
+    }
     match transaction.strategy {
         LandingStrategy::Release => {
             cx.run(RemoveStaging::new(&place))?;
@@ -64,6 +85,7 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
         }
     }
     cx.run(ForgetTransaction::new(&place))?;
+    drop(held);
     seen.transaction = None;
     restamp(cx, server, seen)
 }

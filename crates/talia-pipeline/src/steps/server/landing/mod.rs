@@ -25,4 +25,4 @@ pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
 pub use staging::{BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging};
 pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
-pub use transaction::{ForgetTransaction, OpenTransaction, WriteTransaction};
+pub use transaction::{ForgetTransaction, OpenTransaction, ShutTransaction, WriteTransaction};

@@ -87,6 +87,36 @@ impl Step for OpenTransaction {
     fn assume(&self) {}
 }
 
+/// In this process: lets no other rsync in; one that works goes on.
+#[derive(Debug)]
+pub struct ShutTransaction {
+    place: LandingPlace,
+    transaction: Transaction,
+}
+
+impl ShutTransaction {
+    /// Lets none into this one.
+    pub fn new(place: &LandingPlace, transaction: &Transaction) -> Self {
+        Self { place: place.clone(), transaction: transaction.clone() }
+    }
+}
+
+impl Step for ShutTransaction {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "let no rsync in".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        Action::work(format!("write {}", self.place.transaction()), || {
+            Transaction { is_open: false, ..self.transaction.clone() }.write(&self.place)
+        })
+    }
+
+    fn assume(&self) {}
+}
+
 /// In this process: from now on no release has begun.
 #[derive(Debug)]
 pub struct ForgetTransaction {
@@ -130,6 +160,11 @@ mod tests {
     #[test]
     fn open_transaction_minimal() {
         check("open_transaction__minimal", &OpenTransaction::new(&place(), transaction(), &[]));
+    }
+
+    #[test]
+    fn shut_transaction_minimal() {
+        check("shut_transaction__minimal", &ShutTransaction::new(&place(), &transaction()));
     }
 
     #[test]
