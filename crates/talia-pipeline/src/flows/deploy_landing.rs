@@ -160,7 +160,11 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
     let there = there(index, local);
     let protected = filters(index, local).keeps(there, &local.tree);
-    RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))
+    let plan = RsyncPlan::between(there, &local.tree, |path, _| protected.contains(path))?;
+    Ok(match index.strategy {
+        LandingStrategy::InPlace => plan.beside(&index.protected),
+        LandingStrategy::Release => plan,
+    })
 }
 
 /// How a deploy of the landing page has ended.

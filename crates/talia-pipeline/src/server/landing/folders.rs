@@ -3,23 +3,20 @@
 use std::io;
 
 use super::{
-    Stamp,
+    Own, Stamp,
     beneath::{Folder, Owner, Type, type_of},
-    published::protects,
 };
-use crate::landing::{Entry, TreePath};
+use crate::landing::Entry;
 
 /// Gives every folder to this owner, but for what is the server's own.
 pub(super) fn give_folders(
     folder: &Folder,
     above: &str,
     owner: Owner,
-    protected: &[TreePath],
+    own: &Own,
 ) -> io::Result<()> {
     // From the inside: who has a folder could take what is in it away.
-    each_folder(folder, above, protected, |folder, path| {
-        give_folders(folder, path, owner, protected)
-    })?;
+    each_folder(folder, above, own, |folder, path| give_folders(folder, path, owner, own))?;
     folder.give(owner)
 }
 
@@ -27,13 +24,12 @@ pub(super) fn give_folders(
 fn each_folder(
     folder: &Folder,
     above: &str,
-    protected: &[TreePath],
+    own: &Own,
     mut each: impl FnMut(&Folder, &str) -> io::Result<()>,
 ) -> io::Result<()> {
     folder.names(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
-        let is_own = path.parse().is_ok_and(|path| protects(protected, &path));
-        if is_own || type_of(&folder.look(name)?) != Type::Folder {
+        if own.has_name(&path) || type_of(&folder.look(name)?) != Type::Folder {
             return Ok(());
         }
         each(&folder.enter(name)?, &format!("{path}/"))
@@ -42,7 +38,7 @@ fn each_folder(
 
 /// Makes all of it root's, with the modes of published files, but for what is the server's
 /// own.
-pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) -> io::Result<()> {
+pub(super) fn take_folder(folder: &Folder, above: &str, own: &Own) -> io::Result<()> {
     // The folder first: from then on nobody changes what is in it.
     let stat = folder.look_at_itself()?;
     if stat.st_uid != 0 || stat.st_gid != 0 {
@@ -53,13 +49,13 @@ pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) 
     }
     folder.names(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
-        if path.parse().is_ok_and(|path| protects(protected, &path)) {
+        if own.has_name(&path) {
             return Ok(());
         }
         let stat = folder.look(name)?;
         let kind = type_of(&stat);
         if kind == Type::Folder {
-            return take_folder(&folder.enter(name)?, &format!("{path}/"), protected);
+            return take_folder(&folder.enter(name)?, &format!("{path}/"), own);
         }
         // What is root's already has its other names in live releases.
         if stat.st_uid != 0 {
@@ -74,6 +70,6 @@ pub(super) fn take_folder(folder: &Folder, above: &str, protected: &[TreePath]) 
 
 /// Waits until the disk has every folder.
 pub(super) fn sync_folders(folder: &Folder) -> io::Result<()> {
-    each_folder(folder, "", &[], |folder, _| sync_folders(folder))?;
+    each_folder(folder, "", &Own::default(), |folder, _| sync_folders(folder))?;
     folder.sync()
 }

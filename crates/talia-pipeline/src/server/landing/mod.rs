@@ -11,6 +11,7 @@ mod beneath;
 mod files;
 mod folders;
 mod hashing;
+mod own;
 mod place;
 mod published;
 mod record;
@@ -25,6 +26,7 @@ mod walk;
 
 pub use at_file::{AtFile, look_at};
 pub use beneath::Owner;
+pub use own::Own;
 pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};
 pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};

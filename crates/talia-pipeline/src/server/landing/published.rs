@@ -19,7 +19,7 @@ pub struct Published {
     pub tree: Tree,
     /// What was changed by hand since the release.
     pub drift: Vec<LandingDrift>,
-    /// What cannot be published, for people, with why.
+    /// What cannot be published and is not the server's own, for people, with why.
     pub odd: Vec<String>,
     /// The stamps of all that is as it was released.
     pub stamps: Stamps,
@@ -57,12 +57,13 @@ pub(super) fn protects(protected: &[TreePath], path: &TreePath) -> bool {
 /// # Errors
 /// When the folder, a file or what the agent knows cannot be read.
 pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published> {
-    let found = walked(wanted.root)?;
+    let mut found = walked(wanted.root)?;
+    found.odd.retain(|(path, _)| !path.parse().is_ok_and(|path| wanted.protects(&path)));
     let Some(record) = wanted.record else {
         let all: Vec<(&TreePath, &Standing)> =
             found.all.iter().filter(|(path, _)| !wanted.protects(path)).collect();
         let tree = read(wanted.root, &all)?.into_iter().collect();
-        return Ok(Published { tree, odd: found.odd, ..Published::default() });
+        return Ok(Published { tree, odd: found.told(), ..Published::default() });
     };
     let release = ReleaseTree::read(place, &record.id)?;
     let mut stamps =
@@ -99,7 +100,7 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
             }
         }
     }
-    Ok(Published { tree, drift, odd: found.odd, stamps })
+    Ok(Published { tree, drift, odd: found.told(), stamps })
 }
 
 /// Looks at everything below a folder.

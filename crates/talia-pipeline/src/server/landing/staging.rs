@@ -9,7 +9,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Kind, LandingPlace, ReleaseTree, Stamp, Stamps, Standing,
+    Kind, LandingPlace, Own, ReleaseTree, Stamp, Stamps, Standing,
     beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     published::{entry as entry_of, read, walked},
@@ -133,9 +133,9 @@ impl Staging {
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn open(&self, owner: Owner, protected: &[TreePath]) -> Result<()> {
+    pub fn open(&self, owner: Owner, own: &Own) -> Result<()> {
         let given =
-            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, protected));
+            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, own));
         given.map_err(|cause| self.cannot("it cannot be given away", cause))
     }
 
@@ -144,19 +144,20 @@ impl Staging {
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn close(&self, protected: &[TreePath]) -> Result<()> {
-        let closed =
-            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected));
+    pub fn close(&self, own: &Own) -> Result<()> {
+        let closed = Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", own));
         closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
     }
 
-    /// What stands in it. A file that is one of the release before is not read again.
+    /// What stands in it, but for what is the server's own. A file that is one of the
+    /// release before is not read again.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn staged(&self, trusted: &Trusted) -> Result<Staged> {
-        let found = walked(&self.root)?;
-        let mut staged = Staged { odd: found.odd.clone(), ..Staged::default() };
+    pub fn staged(&self, trusted: &Trusted, own: &Own) -> Result<Staged> {
+        let mut found = walked(&self.root)?;
+        found.leave_out(|path| own.has(path));
+        let mut staged = Staged { odd: found.told(), ..Staged::default() };
         let known = |standing: &Standing| {
             let (stamp, hash) = trusted.get(&standing.stamp.inode())?;
             (standing.kind == Kind::File && *stamp == standing.stamp).then_some(*hash)

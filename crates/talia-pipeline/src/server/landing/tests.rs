@@ -120,7 +120,7 @@ fn all_that_can_be_published_is_found_and_the_rest_is_named() {
     let mut odd = walked.odd;
     odd.sort();
     assert_eq!(odd.len(), 3, "{odd:?}");
-    assert!(odd[0].starts_with("a/socket: it is neither"), "{odd:?}");
+    assert!(odd[0].0 == "a/socket", "{odd:?}");
     assert!(walk(&root.join("link")).is_err(), "a link is not followed");
 }
 
@@ -227,7 +227,7 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     let staging = Staging::new(place.staging());
     let made = staging.make(Some(&live), &base).unwrap();
     assert_eq!(made, Made { linked: 0, copied: 2 }, "their modes are others");
-    let staged = staging.staged(&Trusted::default()).unwrap();
+    let staged = staging.staged(&Trusted::default(), &Own::default()).unwrap();
     assert_eq!(names(&staged.tree), ["b.html", "d", "d/a.html", "link"]);
     assert_eq!(staged.tree.get(&path("b.html")), Some(&Entry::file(1, ContentHash::of(b"b"))));
     assert_eq!(staged.fresh, [path("b.html"), path("d/a.html")]);
@@ -239,7 +239,7 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     let stamps: BTreeMap<_, _> = staged.stamps.iter().collect();
     let stamp = *stamps[&path("b.html")].unwrap();
     let trusted = Trusted::from([(stamp.inode(), (stamp, claimed))]);
-    let staged = staging.staged(&trusted).unwrap();
+    let staged = staging.staged(&trusted, &Own::default()).unwrap();
     assert_eq!(staged.tree.get(&path("b.html")), Some(&Entry::file(1, claimed)));
     assert_eq!(staged.fresh, [path("d/a.html")]);
     staging.sync(&staged.fresh).unwrap();
@@ -394,13 +394,61 @@ fn a_transaction_is_read_back_with_what_was_announced() {
     assert_eq!(transaction.announced(&place).unwrap(), tree);
     let told = transaction.told(&place, 4000).unwrap();
     assert_eq!((told.idle_ms, told.works), (3000, false));
-    transaction.admit(&place, &[path(".well-known"), path("a*\\b"), path("a\\b")]).unwrap();
+    let published: Tree =
+        ["own", "own/b", "own/b/*c"].map(|p| (path(p), Entry::folder())).into_iter().collect();
+    let protected = [".well-known", "a*\\b", "a\\b", "own"].map(path);
+    transaction.admit(&place, &Own::beside(&published, &protected)).unwrap();
     let rsyncd = fs::read_to_string(place.rsyncd()).unwrap();
     assert!(rsyncd.contains(&format!("path = {}\n", place.web())), "{rsyncd}");
     let hidden = fs::read_to_string(place.rsync_hidden()).unwrap();
-    assert_eq!(hidden, "/.well-known\n/a\\*\\\\b\n/a\\b\n");
+    assert_eq!(
+        hidden,
+        "+ /own\n+ /own/b\n+ /own/b/\\*c\n/.well-known\n/a\\*\\\\b\n/a\\b\n/own/**\n\
+         /.talia-version.json\n"
+    );
     let other = Transaction { tree: Tree::default().hash(), ..transaction };
     assert!(other.announced(&place).is_err(), "another tree was announced");
     Transaction::forget(&place).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
+}
+
+#[test]
+fn what_is_protected_and_not_published_is_the_servers_own() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let ground = Ground::new("own");
+    let files = [
+        (".well-known/security.txt", "published"),
+        (".well-known/acme-challenge/t", "token"),
+        ("index.html", "i"),
+        (".talia-version.json", "{}"),
+    ];
+    let root = ground.folder("live", &files);
+    let odd = root.join(".well-known").into_std_path_buf().join(OsStr::from_bytes(b"\xff"));
+    fs::write(&odd, "").unwrap();
+    let _socket = UnixListener::bind(root.join(".well-known/socket")).unwrap();
+    let protected = [path(".well-known")];
+    let mut tree = whole(&root);
+    for own in [".well-known/acme-challenge", ".well-known/acme-challenge/t", VERSION_FILE] {
+        tree.remove(&path(own));
+    }
+    let own = Own::beside(&tree, &protected);
+    let staging = Staging::new(&root);
+    let staged = staging.staged(&Trusted::default(), &own).unwrap();
+    assert_eq!((staged.tree, staged.odd.len()), (tree, 0));
+    let wanted = Wanted { root: &root, record: None, protected: &protected, is_kept: false };
+    assert_eq!(published(&ground.place(), &wanted).unwrap().odd, [""; 0]);
+
+    // Closed, it is as it was; what is published is for all to read.
+    let token = root.join(".well-known/acme-challenge/t");
+    for file in [&token, &root.join(".well-known/security.txt")] {
+        fs::set_permissions(file, Permissions::from_mode(0o640)).unwrap();
+    }
+    let mode = |path: &Utf8Path| fs::metadata(path).unwrap().mode() & 0o777;
+    if staging.close(&own).is_ok() {
+        assert_eq!(mode(&root.join(".well-known/security.txt")), 0o644);
+    }
+    assert_eq!(mode(&token), 0o640);
+    // Outside of what is protected it is told.
+    let _socket = UnixListener::bind(root.join("socket")).unwrap();
+    assert_eq!(staging.staged(&Trusted::default(), &own).unwrap().odd.len(), 1);
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{super::Server, begin::hidden, settle::settle, tidy::restamp};
+use super::{super::Server, begin::own, settle::settle, tidy::restamp};
 
 /// Forgets the transaction of this id, and ends its rsync. What is published stays as it
 /// is.
@@ -81,7 +81,7 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
         LandingStrategy::InPlace => {
             let announced = cx.probe(ReadAnnounced::new(&place, transaction))?;
             let (_, announced) = announced.unwrap_or_default();
-            cx.run(CloseTree::new(place.web(), &hidden(server, &announced)))?;
+            cx.run(CloseTree::new(place.web(), own(server, &announced)))?;
         }
     }
     cx.run(ForgetTransaction::new(&place))?;

@@ -71,6 +71,20 @@ pub(super) fn drift(drift: &[LandingDrift], is_accepted: bool) -> Result<()> {
     .hint("put the changes into the project first; to lose them, `--accept-drift`"))
 }
 
+/// Refuses to release in place beside what can be no part of a release, and is not
+/// protected: rsync might delete it, and nobody would have planned that.
+pub(super) fn odd(odd: &[String]) -> Result<()> {
+    if odd.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "the live folder has {} places that cannot be published",
+        odd.len()
+    ))
+    .tail(some(odd.iter().cloned()))
+    .hint("take them away, or name them in `protected` in [landing] of the policy"))
+}
+
 /// The first of many, and how many more there are.
 pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     let more = lines.len().saturating_sub(TOLD);

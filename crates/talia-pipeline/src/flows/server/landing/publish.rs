@@ -8,7 +8,7 @@ use crate::{
     server::{
         Fate,
         landing::{
-            AtWeb, LandingPlace, LandingRecord, LandingSeen, ReleaseTree, Stamps, Transaction,
+            AtWeb, LandingPlace, LandingRecord, LandingSeen, Own, ReleaseTree, Stamps, Transaction,
         },
     },
     steps::server::{
@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     super::Server,
-    begin::hidden,
+    begin::own,
     checks::some,
     front::Front,
     switch::{switch_back, switch_to},
@@ -58,15 +58,15 @@ pub(super) fn publish(
     let place = server.layout.landing();
     let Change { transaction, base, announced } = change;
     let is_in_place = transaction.strategy == LandingStrategy::InPlace;
-    let (root, hidden) = match transaction.strategy {
-        LandingStrategy::Release => (place.staging(), Vec::new()),
-        LandingStrategy::InPlace => (place.web().to_owned(), hidden(server, announced)),
+    let (root, own) = match transaction.strategy {
+        LandingStrategy::Release => (place.staging(), Own::default()),
+        LandingStrategy::InPlace => (place.web().to_owned(), own(server, announced)),
     };
-    cx.run(CloseTree::new(&root, &hidden))?;
+    cx.run(CloseTree::new(&root, own.clone()))?;
     let staged = cx.run(
         ReadStaged::new(&place, &root, (*announced).clone())
             .base(seen.live())
-            .hidden(&hidden)
+            .without(&own)
             .completed(transaction.is_checked),
     )?;
     refuse_other(&staged.tree, announced, &staged.odd)?;

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     landing::{Tree, TreePath},
     protocol::ReleaseId,
-    server::landing::{LandingPlace, LandingRecord, Made, Owner, Staged, Staging, trusted},
+    server::landing::{LandingPlace, LandingRecord, Made, Own, Owner, Staged, Staging, trusted},
     step::{Action, Step, Summary},
 };
 
@@ -55,13 +55,13 @@ impl Step for MakeStaging {
 pub struct OpenTree {
     root: Utf8PathBuf,
     owner: Owner,
-    protected: Vec<TreePath>,
+    own: Own,
 }
 
 impl OpenTree {
     /// Gives those of this tree away.
-    pub fn new(root: impl Into<Utf8PathBuf>, owner: Owner, protected: &[TreePath]) -> Self {
-        Self { root: root.into(), owner, protected: protected.to_vec() }
+    pub fn new(root: impl Into<Utf8PathBuf>, owner: Owner, own: Own) -> Self {
+        Self { root: root.into(), owner, own }
     }
 }
 
@@ -75,7 +75,7 @@ impl Step for OpenTree {
     fn action(&self) -> Action<'_, ()> {
         let user = self.owner.user;
         Action::work(format!("give the folders of {} to user {user}", self.root), || {
-            Staging::new(&self.root).open(self.owner, &self.protected)
+            Staging::new(&self.root).open(self.owner, &self.own)
         })
     }
 
@@ -87,13 +87,13 @@ impl Step for OpenTree {
 #[derive(Debug)]
 pub struct CloseTree {
     root: Utf8PathBuf,
-    protected: Vec<TreePath>,
+    own: Own,
 }
 
 impl CloseTree {
     /// Takes this one back.
-    pub fn new(root: impl Into<Utf8PathBuf>, protected: &[TreePath]) -> Self {
-        Self { root: root.into(), protected: protected.to_vec() }
+    pub fn new(root: impl Into<Utf8PathBuf>, own: Own) -> Self {
+        Self { root: root.into(), own }
     }
 }
 
@@ -106,7 +106,7 @@ impl Step for CloseTree {
 
     fn action(&self) -> Action<'_, ()> {
         Action::work(format!("make {} root's", self.root), || {
-            Staging::new(&self.root).close(&self.protected)
+            Staging::new(&self.root).close(&self.own)
         })
     }
 
@@ -121,7 +121,7 @@ pub struct ReadStaged {
     root: Utf8PathBuf,
     base: Option<ReleaseId>,
     hoped: Tree,
-    hidden: Vec<TreePath>,
+    own: Own,
     is_completed: bool,
 }
 
@@ -129,7 +129,7 @@ impl ReadStaged {
     /// Reads this tree; `hoped` is what a plan goes on with.
     pub fn new(place: &LandingPlace, root: impl Into<Utf8PathBuf>, hoped: Tree) -> Self {
         let (place, root) = (place.clone(), root.into());
-        Self { place, root, base: None, hoped, hidden: Vec::new(), is_completed: false }
+        Self { place, root, base: None, hoped, own: Own::default(), is_completed: false }
     }
 
     /// Whether it was held against what was announced before, and has more since.
@@ -146,23 +146,22 @@ impl ReadStaged {
         self
     }
 
-    /// These, and what is in them, are no part of it.
+    /// This is no part of it.
     #[must_use]
-    pub fn hidden(mut self, paths: &[TreePath]) -> Self {
-        self.hidden = paths.to_vec();
+    pub fn without(mut self, own: &Own) -> Self {
+        self.own = own.clone();
         self
     }
 
     fn read(&self) -> Result<Staged> {
         let known = self.base.as_ref().map(|base| trusted(&self.place, base)).transpose()?;
-        let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default())?;
-        let is_hidden = |path: &TreePath| {
-            self.hidden.iter().any(|own| path == own || path.is_below(own))
-                || (self.is_completed && self.hoped.get(path).is_none())
-        };
-        staged.stamps.leave_out(is_hidden);
-        staged.fresh.retain(|path| !is_hidden(path));
-        staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_hidden(path)).collect();
+        let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default(), &self.own)?;
+        if self.is_completed {
+            let is_more = |path: &TreePath| self.hoped.get(path).is_none();
+            staged.stamps.leave_out(is_more);
+            staged.fresh.retain(|path| !is_more(path));
+            staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_more(path)).collect();
+        }
         Ok(staged)
     }
 }
@@ -252,8 +251,8 @@ mod tests {
     use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
-    fn own() -> Vec<TreePath> {
-        vec![".well-known".parse().unwrap()]
+    fn own() -> Own {
+        Own::beside(&Tree::default(), &[".well-known".parse().unwrap()])
     }
 
     #[test]
@@ -271,18 +270,18 @@ mod tests {
     #[test]
     fn open_tree_minimal() {
         let owner = Owner { user: 1001, group: 1002 };
-        check("open_tree__minimal", &OpenTree::new(place().staging(), owner, &own()));
+        check("open_tree__minimal", &OpenTree::new(place().staging(), owner, own()));
     }
 
     #[test]
     fn close_tree_minimal() {
-        check("close_tree__minimal", &CloseTree::new(place().staging(), &own()));
+        check("close_tree__minimal", &CloseTree::new(place().staging(), own()));
     }
 
     #[test]
     fn read_staged_minimal() {
         let step = ReadStaged::new(&place(), place().staging(), Tree::default());
-        check("read_staged__minimal", &step.base(Some(&record())).hidden(&own()));
+        check("read_staged__minimal", &step.base(Some(&record())).without(&own()));
     }
 
     #[test]

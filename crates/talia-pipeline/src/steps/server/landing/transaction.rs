@@ -2,8 +2,8 @@
 
 use crate::{
     error::Result,
-    landing::{Tree, TreePath},
-    server::landing::{LandingPlace, Transaction},
+    landing::Tree,
+    server::landing::{LandingPlace, Own, Transaction},
     step::{Action, Step, Summary},
 };
 
@@ -57,13 +57,13 @@ impl Step for WriteTransaction {
 pub struct OpenTransaction {
     place: LandingPlace,
     transaction: Transaction,
-    hidden: Vec<TreePath>,
+    hidden: Own,
 }
 
 impl OpenTransaction {
     /// Lets it in for this one.
-    pub fn new(place: &LandingPlace, transaction: Transaction, hidden: &[TreePath]) -> Self {
-        Self { place: place.clone(), transaction, hidden: hidden.to_vec() }
+    pub fn new(place: &LandingPlace, transaction: Transaction, hidden: Own) -> Self {
+        Self { place: place.clone(), transaction, hidden }
     }
 
     fn open(&self) -> Result<()> {
@@ -159,7 +159,10 @@ mod tests {
 
     #[test]
     fn open_transaction_minimal() {
-        check("open_transaction__minimal", &OpenTransaction::new(&place(), transaction(), &[]));
+        check(
+            "open_transaction__minimal",
+            &OpenTransaction::new(&place(), transaction(), Own::default()),
+        );
     }
 
     #[test]
