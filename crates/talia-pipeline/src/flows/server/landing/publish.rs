@@ -62,7 +62,10 @@ pub(super) fn publish(
         LandingStrategy::Release => (place.staging(), Own::default()),
         LandingStrategy::InPlace => (place.web().to_owned(), own(server, announced)),
     };
-    cx.run(CloseTree::new(&root, own.clone()))?;
+    // One that was checked is closed since, and may have got what the live tree has.
+    if !transaction.is_checked {
+        cx.run(CloseTree::new(&root, own.clone()))?;
+    }
     let staged = cx.run(
         ReadStaged::new(&place, &root, (*announced).clone())
             .base(seen.live())

@@ -1,6 +1,9 @@
 //! Flows that start no program, on real folders.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
 use camino::Utf8PathBuf;
 
@@ -90,4 +93,21 @@ fn a_transaction_that_ends_lets_no_rsync_in() {
     ground.run(|cx, server| abort(cx, server, &transaction.id)).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
     assert!(!place.staging().exists());
+}
+
+#[test]
+fn a_commit_that_is_asked_again_leaves_the_servers_own_files_alone() {
+    let ground = Ground::new("again");
+    let place = ground.place();
+    let transaction = ground.open(LandingStrategy::Release);
+    // Killed after this, the tree has files of the live one under other names.
+    Transaction { is_checked: true, ..transaction.clone() }.write(&place).unwrap();
+    fs::create_dir_all(place.staging().join(".well-known")).unwrap();
+    let (token, live) = (place.staging().join(".well-known/token"), ground.root.join("live"));
+    fs::write(&live, "token").unwrap();
+    fs::set_permissions(&live, Permissions::from_mode(0o640)).unwrap();
+    fs::hard_link(&live, token).unwrap();
+    ground.run(|cx, server| commit(cx, server, &transaction.id)).unwrap();
+    let token = fs::metadata(place.web().join(".well-known/token")).unwrap();
+    assert_eq!((token.permissions().mode() & 0o777, token.nlink()), (0o640, 2));
 }
