@@ -11,6 +11,7 @@ mod beneath;
 mod files;
 mod folders;
 mod hashing;
+mod interrupted;
 mod own;
 mod place;
 mod published;

@@ -3,12 +3,14 @@
 use camino::Utf8Path;
 
 use super::{
-    Kind, LandingPlace, LandingRecord, ReleaseTree, Stamps, Standing, Walked, hashing::hash_files,
+    Kind, LandingPlace, LandingRecord, ReleaseTree, Stamps, Standing, Walked,
+    hashing::hash_files,
+    interrupted::{Interrupted, is_partial},
     walk,
 };
 use crate::{
     error::{Error, Result},
-    landing::{ContentHash, Entry, Tree, TreePath},
+    landing::{ContentHash, Entry, LandingStrategy, Tree, TreePath},
     protocol::LandingDrift,
 };
 
@@ -23,6 +25,9 @@ pub struct Published {
     pub odd: Vec<String>,
     /// The stamps of all that is as it was released.
     pub stamps: Stamps,
+    /// Whether a release in place that did not end has left some of its files: they are no
+    /// drift, and the tree is not that of the live release.
+    pub is_interrupted: bool,
 }
 
 /// What is looked for.
@@ -59,6 +64,10 @@ pub(super) fn protects(protected: &[TreePath], path: &TreePath) -> bool {
 pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published> {
     let mut found = walked(wanted.root)?;
     found.odd.retain(|(path, _)| !path.parse().is_ok_and(|path| wanted.protects(&path)));
+    let is_in_place = |record: &LandingRecord| record.strategy == LandingStrategy::InPlace;
+    if wanted.record.is_none_or(is_in_place) {
+        found.leave_out(is_partial);
+    }
     let Some(record) = wanted.record else {
         let all: Vec<(&TreePath, &Standing)> =
             found.all.iter().filter(|(path, _)| !wanted.protects(path)).collect();
@@ -100,7 +109,15 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
             }
         }
     }
-    Ok(Published { tree, drift, odd: found.told(), stamps })
+    let mut is_interrupted = false;
+    if !drift.is_empty()
+        && let Some(interrupted) = Interrupted::read(place, record)
+    {
+        let all = drift.len();
+        drift.retain(|one| !interrupted.explains(one.path(), now.get(one.path())));
+        is_interrupted = drift.len() < all;
+    }
+    Ok(Published { tree, drift, odd: found.told(), stamps, is_interrupted })
 }
 
 /// Looks at everything below a folder.

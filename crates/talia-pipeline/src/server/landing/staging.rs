@@ -12,6 +12,7 @@ use super::{
     Kind, LandingPlace, Own, ReleaseTree, Stamp, Stamps, Standing,
     beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
+    interrupted::is_partial,
     published::{entry as entry_of, read, walked},
 };
 use crate::{
@@ -147,6 +148,24 @@ impl Staging {
     pub fn close(&self, own: &Own) -> Result<()> {
         let closed = Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", own));
         closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
+    }
+
+    /// Takes away what an rsync that did not end had not put in place yet. Only where
+    /// nobody else may change it.
+    ///
+    /// # Errors
+    /// When the file system does not let it go.
+    pub fn sweep(&self, own: &Own) -> Result<()> {
+        let mut found = walked(&self.root)?;
+        found.leave_out(|path| own.has(path));
+        let is_whole = |path: &TreePath| path.parent().is_none_or(|above| !is_partial(&above));
+        for (path, standing) in found.all {
+            if standing.kind == Kind::Folder && is_partial(&path) && is_whole(&path) {
+                fs::remove_dir_all(self.root.join(path.as_str()))
+                    .map_err(|cause| self.cannot(&format!("{path} stays in it"), cause))?;
+            }
+        }
+        Ok(())
     }
 
     /// What stands in it, but for what is the server's own. A file that is one of the

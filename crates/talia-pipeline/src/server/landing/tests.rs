@@ -452,3 +452,57 @@ fn what_is_protected_and_not_published_is_the_servers_own() {
     let _socket = UnixListener::bind(root.join("socket")).unwrap();
     assert_eq!(staging.staged(&Trusted::default(), &own).unwrap().odd.len(), 1);
 }
+
+#[test]
+fn what_a_release_in_place_has_left_is_no_edit_by_hand() {
+    let ground = Ground::new("interrupted");
+    let place = ground.place();
+    let files = [("a", "a"), ("b", "b"), ("c", "c"), ("d/e", "e"), ("edited", "x")];
+    let record = ground.release(1, &files);
+    let record = LandingRecord { strategy: LandingStrategy::InPlace, ..record };
+    let root = place.release(&record.id);
+    let base = whole(&root);
+    let mut announced = base.clone();
+    for gone in ["b", "d", "d/e"] {
+        announced.remove(&path(gone));
+    }
+    for (changed, text) in [("a", "A"), ("new", "n"), ("next", "n")] {
+        announced.insert(path(changed), Entry::file(1, ContentHash::of(text.as_bytes())));
+    }
+    Transaction::announce(&place, &base, &announced).unwrap();
+
+    // It was ended in the middle.
+    fs::write(root.join("a"), "A").unwrap();
+    fs::write(root.join("new"), "n").unwrap();
+    fs::write(root.join(".next.aB3dE6"), "").unwrap();
+    fs::remove_file(root.join("b")).unwrap();
+    fs::create_dir(root.join("d/.~tmp~")).unwrap();
+    fs::write(root.join("d/.~tmp~/f"), "f").unwrap();
+    // And somebody has been there.
+    fs::write(root.join("edited"), "y").unwrap();
+    fs::write(root.join(".other.aB3dE6"), "").unwrap();
+    let look = |record: &LandingRecord| {
+        let wanted = Wanted { root: &root, record: Some(record), protected: &[], is_kept: false };
+        published(&place, &wanted).unwrap()
+    };
+    let seen = look(&record);
+    assert_eq!(
+        seen.drift,
+        [
+            LandingDrift::Added { path: path(".other.aB3dE6") },
+            LandingDrift::Changed { path: path("edited") },
+        ]
+    );
+    assert!(seen.is_interrupted);
+    let left = [".next.aB3dE6", ".other.aB3dE6", "a", "c", "d", "d/e", "edited", "new"];
+    assert_eq!(names(&seen.tree), left);
+    // A release that was switched to has nothing of the kind.
+    let switched = LandingRecord { strategy: LandingStrategy::Release, ..record.clone() };
+    assert_eq!(look(&switched).drift.len(), 8);
+    Staging::new(&root).sweep(&Own::default()).unwrap();
+    assert!(!root.join("d/.~tmp~").exists());
+    Transaction::interrupt(&place).unwrap();
+    assert_eq!(look(&record).drift.len(), 2);
+    Transaction::forget(&place).unwrap();
+    assert_eq!(look(&record).drift.len(), 6);
+}

@@ -124,6 +124,15 @@ impl Transaction {
             .map_err(|cause| Error::step("the transaction cannot be forgotten").caused_by(cause))
     }
 
+    /// Ends it, and remembers what a release in place may have left of it.
+    ///
+    /// # Errors
+    /// When the file system does not let it go.
+    pub fn interrupt(place: &LandingPlace) -> Result<()> {
+        remove_if_there(&place.transaction())
+            .map_err(|cause| Error::step("the transaction cannot be ended").caused_by(cause))
+    }
+
     /// Whose the tree is while rsync works.
     pub fn owner(&self) -> Owner {
         Owner { user: self.user, group: self.group }

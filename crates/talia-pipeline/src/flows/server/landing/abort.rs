@@ -81,10 +81,12 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
         LandingStrategy::InPlace => {
             let announced = cx.probe(ReadAnnounced::new(&place, transaction))?;
             let (_, announced) = announced.unwrap_or_default();
-            cx.run(CloseTree::new(place.web(), own(server, &announced)))?;
+            cx.run(CloseTree::new(place.web(), own(server, &announced)).live(true))?;
         }
     }
-    cx.run(ForgetTransaction::new(&place))?;
+    let is_live = seen.live().is_some_and(|live| live.id == transaction.id);
+    let is_left = transaction.strategy == LandingStrategy::InPlace && !is_live;
+    cx.run(ForgetTransaction::new(&place).interrupted(is_left))?;
     drop(held);
     seen.transaction = None;
     restamp(cx, server, seen)

@@ -42,6 +42,9 @@ pub fn commit(cx: &Context, server: &Server, id: &ReleaseId) -> Result<LandingRe
     let _no_rsync = hold_rsync(cx, server, "landing commit")?;
     let seen = LandingSeen { no_rsync: true, ..seen };
     let mut seen = settle(cx, server, seen, Some(id))?;
+    if seen.live().is_some_and(|live| live.id == *id) {
+        forget(cx, server, &mut seen)?;
+    }
     if seen.transaction.is_none() {
         return already(&seen, id);
     }

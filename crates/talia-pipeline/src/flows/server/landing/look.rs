@@ -91,7 +91,7 @@ fn ask_published(
 /// The hash of what is published.
 fn hash(seen: &LandingSeen, published: &Published) -> ContentHash {
     match seen.live() {
-        Some(live) if published.drift.is_empty() => live.tree,
+        Some(live) if published.drift.is_empty() && !published.is_interrupted => live.tree,
         _ => published.tree.hash(),
     }
 }
@@ -106,6 +106,9 @@ fn notes(
 ) -> Result<Vec<String>> {
     let mut notes: Vec<String> =
         published.odd.iter().map(|odd| format!("not published again: {odd}")).collect();
+    if published.is_interrupted {
+        notes.push("a release in place has not ended: some of its files are live".to_owned());
+    }
     let web = place.web();
     match (&seen.web, server.policy.landing.strategy) {
         (AtWeb::Other(what), _) => notes.push(format!("{what}: no release of talia's")),

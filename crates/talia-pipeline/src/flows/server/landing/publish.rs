@@ -64,7 +64,7 @@ pub(super) fn publish(
     };
     // One that was checked is closed since, and may have got what the live tree has.
     if !transaction.is_checked {
-        cx.run(CloseTree::new(&root, own.clone()))?;
+        cx.run(CloseTree::new(&root, own.clone()).live(is_in_place))?;
     }
     let staged = cx.run(
         ReadStaged::new(&place, &root, (*announced).clone())
@@ -229,7 +229,11 @@ pub(super) fn take_back(
             mark(cx, server, &mut seen, LandingRecord { fate, ..record })?;
         }
         forget_unfound(cx, server, &mut seen)?;
-        cx.run(ForgetTransaction::new(&place))?;
+        let is_in_place = transaction.strategy == LandingStrategy::InPlace;
+        if is_in_place {
+            cx.note("its files may be in place: deploy again, or an older revision");
+        }
+        cx.run(ForgetTransaction::new(&place).interrupted(is_in_place))?;
         restamp(cx, server, &seen)
     })
 }

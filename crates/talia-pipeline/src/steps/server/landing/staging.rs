@@ -88,12 +88,20 @@ impl Step for OpenTree {
 pub struct CloseTree {
     root: Utf8PathBuf,
     own: Own,
+    is_live: bool,
 }
 
 impl CloseTree {
     /// Takes this one back.
     pub fn new(root: impl Into<Utf8PathBuf>, own: Own) -> Self {
-        Self { root: root.into(), own }
+        Self { root: root.into(), own, is_live: false }
+    }
+
+    /// It is the live folder: what rsync has not put in place goes.
+    #[must_use]
+    pub fn live(mut self, is_live: bool) -> Self {
+        self.is_live = is_live;
+        self
     }
 }
 
@@ -106,7 +114,9 @@ impl Step for CloseTree {
 
     fn action(&self) -> Action<'_, ()> {
         Action::work(format!("make {} root's", self.root), || {
-            Staging::new(&self.root).close(&self.own)
+            let tree = Staging::new(&self.root);
+            tree.close(&self.own)?;
+            if self.is_live { tree.sweep(&self.own) } else { Ok(()) }
         })
     }
 

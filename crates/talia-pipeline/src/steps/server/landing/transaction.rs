@@ -121,12 +121,21 @@ impl Step for ShutTransaction {
 #[derive(Debug)]
 pub struct ForgetTransaction {
     place: LandingPlace,
+    is_interrupted: bool,
 }
 
 impl ForgetTransaction {
     /// Forgets the one here.
     pub fn new(place: &LandingPlace) -> Self {
-        Self { place: place.clone() }
+        Self { place: place.clone(), is_interrupted: false }
+    }
+
+    /// Whether some of its files may be live, though it is not: so that the next release
+    /// does not take them for edits by hand.
+    #[must_use]
+    pub fn interrupted(mut self, is_interrupted: bool) -> Self {
+        self.is_interrupted = is_interrupted;
+        self
     }
 }
 
@@ -139,7 +148,10 @@ impl Step for ForgetTransaction {
 
     fn action(&self) -> Action<'_, ()> {
         let what = format!("remove {}", self.place.transaction());
-        Action::work(what, || Transaction::forget(&self.place))
+        Action::work(what, || match self.is_interrupted {
+            true => Transaction::interrupt(&self.place),
+            false => Transaction::forget(&self.place),
+        })
     }
 
     fn assume(&self) {}
