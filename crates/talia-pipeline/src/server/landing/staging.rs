@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     Kind, LandingPlace, Own, ReleaseTree, Stamp, Stamps, Standing,
-    beneath::{Folder, Owner, Parents, Type, type_of},
+    beneath::{Folder, Owner, Parents, Stat, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     interrupted::is_partial,
     published::{entry as entry_of, read, walked},
@@ -37,6 +37,8 @@ pub struct Made {
     pub linked: u64,
     /// Files that were copied, because their owner or mode is another one.
     pub copied: u64,
+    /// Files that only look as if they were, because they do not stay.
+    pub hollow: u64,
 }
 
 /// What stands in a staging tree that nobody but root can change any more.
@@ -83,15 +85,17 @@ impl Staging {
     /// Makes it anew: fresh folders, in which every file of `base` is the live one under
     /// another name. Who may change the folders may take such a name away, but cannot
     /// write to what it names, because that is root's. A file that is not root's, or has
-    /// another mode than published ones have, is copied.
+    /// another mode than published ones have, is copied where `announced` has it as well;
+    /// else it is one of that size without content: it may be for few to read.
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree) -> Result<Made> {
-        self.make_all(live, base).map_err(|cause| self.cannot("it cannot be made", cause))
+    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> Result<Made> {
+        self.make_all(live, base, announced)
+            .map_err(|cause| self.cannot("it cannot be made", cause))
     }
 
-    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
+    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> io::Result<Made> {
         self.remove_all()?;
         make_public(&self.root)?;
         let Some(live) = live else { return Ok(Made::default()) };
@@ -103,11 +107,16 @@ impl Staging {
             match entry {
                 Entry::Folder { .. } => to.make(name)?,
                 Entry::Link { target } => to.symlink(target, name)?,
-                Entry::File { .. } => {
-                    if give_file(from.of(path)?, to, name)? {
+                Entry::File { size, .. } => {
+                    let from = from.of(path)?;
+                    if share_file(from, to, name)? {
                         made.linked += 1;
-                    } else {
+                    } else if stays(path, entry, announced) {
+                        copy_file(from, to, name)?;
                         made.copied += 1;
+                    } else {
+                        to.create(name)?.set_len(*size)?;
+                        made.hollow += 1;
                     }
                 }
             }
@@ -317,31 +326,54 @@ fn is_file(folder: &Folder, name: &str) -> bool {
     folder.look(name).is_ok_and(|stat| type_of(&stat) == Type::File)
 }
 
-/// Gives a file another name, or copies it with its time where that would give a live one
-/// away. Whether it was given.
-fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
-    let stat = from.look(name)?;
-    let is_roots = stat.st_uid == 0 && Stamp::of(&stat).permissions() == Entry::FILE_MODE;
-    if type_of(&stat) == Type::File && is_roots {
-        match from.link(name, to, name) {
-            Ok(()) => {
-                // Whoever may change that folder could have put another one there.
-                if to.look(name)?.st_ino == stat.st_ino {
-                    return Ok(true);
-                }
-                to.unlink(name)?;
-            }
-            // So many names as a file can have.
-            Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {}
-            Err(error) => return Err(error),
-        }
+/// Whether a file is part of what shall be published.
+fn stays(path: &TreePath, entry: &Entry, announced: &Tree) -> bool {
+    match (entry, announced.get(path)) {
+        (Entry::File { hash, .. }, Some(Entry::File { hash: next, .. })) => hash == next,
+        _ => false,
     }
+}
+
+/// Whether a file may get another name: nobody but root can write to it, and all may read
+/// it.
+fn is_public(stat: &Stat) -> bool {
+    type_of(stat) == Type::File
+        && stat.st_uid == 0
+        && Stamp::of(stat).permissions() == Entry::FILE_MODE
+}
+
+/// Gives a file another name, or copies it where that would give a live one away.
+fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
+    if share_file(from, to, name)? { Ok(()) } else { copy_file(from, to, name) }
+}
+
+/// Gives a file another name, unless that would give a live one away. Whether it was given.
+fn share_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
+    let stat = from.look(name)?;
+    if !is_public(&stat) {
+        return Ok(false);
+    }
+    match from.link(name, to, name) {
+        Ok(()) => {}
+        // So many names as a file can have.
+        Err(error) if error.kind() == io::ErrorKind::TooManyLinks => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    // Whoever may change that folder could have put another one there.
+    let is_it = to.look(name)?.st_ino == stat.st_ino;
+    if !is_it {
+        to.unlink(name)?;
+    }
+    Ok(is_it)
+}
+
+/// Copies a file with its time.
+fn copy_file(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
     let mut file = from.read(name)?;
     let mut copy = to.create(name)?;
     io::copy(&mut file, &mut copy)?;
     let modified = file.metadata()?.modified().unwrap_or(UNIX_EPOCH + Duration::ZERO);
-    copy.set_modified(modified)?;
-    Ok(false)
+    copy.set_modified(modified)
 }
 
 /// The folder that a place is in, made if it is not there; `made` gets those that were.

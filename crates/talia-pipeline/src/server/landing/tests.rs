@@ -225,8 +225,23 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     base.remove(&path("left/out"));
     fs::create_dir_all(place.staging().join("of another")).unwrap();
     let staging = Staging::new(place.staging());
-    let made = staging.make(Some(&live), &base).unwrap();
-    assert_eq!(made, Made { linked: 0, copied: 2 }, "their modes are others");
+    // What does not stay is for nobody to read, whoever may read it where it is.
+    fs::write(live.join("gone"), "secret").unwrap();
+    fs::write(live.join("changed"), "secret").unwrap();
+    for name in ["gone", "changed"] {
+        fs::set_permissions(live.join(name), Permissions::from_mode(0o600)).unwrap();
+        let entry = Entry::File { size: 6, hash: ContentHash::of(b"secret"), mode: 0o600 };
+        base.insert(path(name), entry);
+    }
+    let mut announced = base.clone();
+    announced.remove(&path("gone"));
+    announced.insert(path("changed"), Entry::file(1, ContentHash::of(b"c")));
+    let made = staging.make(Some(&live), &base, &announced).unwrap();
+    assert_eq!(made, Made { linked: 0, copied: 2, hollow: 2 }, "their modes are others");
+    for name in ["gone", "changed"] {
+        assert_eq!(fs::read(place.staging().join(name)).unwrap(), [0; 6], "as long as it was");
+        fs::remove_file(place.staging().join(name)).unwrap();
+    }
     let staged = staging.staged(&Trusted::default(), &Own::default()).unwrap();
     assert_eq!(names(&staged.tree), ["b.html", "d", "d/a.html", "link"]);
     assert_eq!(staged.tree.get(&path("b.html")), Some(&Entry::file(1, ContentHash::of(b"b"))));

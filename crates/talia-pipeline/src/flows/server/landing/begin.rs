@@ -174,12 +174,12 @@ fn open_for(
     cx.run(PrepareLanding::new(place).with_web(is_in_place))?;
     let own = if is_in_place { own(server, &announced) } else { Own::default() };
     let base = published.tree;
-    cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced))?;
+    cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced.clone()))?;
     let root = seen.root(place);
     if is_in_place {
         cx.run(OpenTree::new(place.web(), transaction.owner(), own.clone()))?;
     } else {
-        cx.run(MakeStaging::new(place, root.clone(), base))?;
+        cx.run(MakeStaging::new(place, root.clone(), base, announced))?;
         cx.run(OpenTree::new(place.staging(), transaction.owner(), Own::default()))?;
     }
     // The live files have got other names, which looks like a change.

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     Context, Finished, Pipeline, Result, World,
     landing::{LandingStrategy, Tree},
-    protocol::ReleaseId,
+    protocol::{LandingFile, ReleaseId},
     server::{
         Layout,
         landing::{LandingPlace, Transaction},
@@ -110,4 +110,29 @@ fn a_commit_that_is_asked_again_leaves_the_servers_own_files_alone() {
     ground.run(|cx, server| commit(cx, server, &transaction.id)).unwrap();
     let token = fs::metadata(place.web().join(".well-known/token")).unwrap();
     assert_eq!((token.permissions().mode() & 0o777, token.nlink()), (0o640, 2));
+}
+
+#[test]
+fn a_question_is_answered_with_what_all_may_read_of_what_is_published() {
+    let ground = Ground::new("read");
+    let web = ground.place().web().to_owned();
+    for (name, mode) in [
+        ("index.html", 0o644),
+        ("config.php", 0o640),
+        ("shut/in", 0o644),
+        (".git/config", 0o644),
+        (".well-known/own", 0o644),
+    ] {
+        let path = web.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "text").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(web.join("shut"), Permissions::from_mode(0o750)).unwrap();
+    let ask =
+        |name: &str| ground.run(|cx, server| read(cx, server, &name.parse().unwrap())).unwrap();
+    assert_eq!(ask("index.html"), LandingFile::Text { text: "text".into() });
+    for name in ["config.php", "shut/in", ".git/config", ".well-known/own"] {
+        assert_eq!(ask(name), LandingFile::Missing, "{name}");
+    }
 }

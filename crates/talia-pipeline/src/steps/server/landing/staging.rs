@@ -17,12 +17,18 @@ pub struct MakeStaging {
     place: LandingPlace,
     live: Option<Utf8PathBuf>,
     base: Tree,
+    announced: Tree,
 }
 
 impl MakeStaging {
-    /// Makes it of what `base` names in the folder `live`.
-    pub fn new(place: &LandingPlace, live: Option<Utf8PathBuf>, base: Tree) -> Self {
-        Self { place: place.clone(), live, base }
+    /// Makes it of what `base` names in the folder `live`, to become `announced`.
+    pub fn new(
+        place: &LandingPlace,
+        live: Option<Utf8PathBuf>,
+        base: Tree,
+        announced: Tree,
+    ) -> Self {
+        Self { place: place.clone(), live, base, announced }
     }
 }
 
@@ -36,7 +42,8 @@ impl Step for MakeStaging {
     fn action(&self) -> Action<'_, Made> {
         let from = self.live.as_ref().map_or("nothing", |live| live.as_str());
         Action::work(format!("make {} of {from}", self.place.staging()), || {
-            Staging::new(self.place.staging()).make(self.live.as_deref(), &self.base)
+            let staging = Staging::new(self.place.staging());
+            staging.make(self.live.as_deref(), &self.base, &self.announced)
         })
     }
 
@@ -45,7 +52,8 @@ impl Step for MakeStaging {
     }
 
     fn summary(&self, made: &Made) -> Summary {
-        Summary::line(format!("{} files shared, {} copied", made.linked, made.copied))
+        let Made { linked, copied, hollow } = made;
+        Summary::line(format!("{linked} files shared, {copied} copied, {hollow} without content"))
     }
 }
 
@@ -267,13 +275,16 @@ mod tests {
 
     #[test]
     fn make_staging_minimal() {
-        check("make_staging__minimal", &MakeStaging::new(&place(), None, Tree::default()));
+        check(
+            "make_staging__minimal",
+            &MakeStaging::new(&place(), None, Tree::default(), Tree::default()),
+        );
     }
 
     #[test]
     fn make_staging_everything() {
         let live = place().release(&record().id);
-        let step = MakeStaging::new(&place(), Some(live), Tree::default());
+        let step = MakeStaging::new(&place(), Some(live), Tree::default(), Tree::default());
         check("make_staging__everything", &step);
     }
 
