@@ -1,19 +1,16 @@
 //! A tree that is made what shall be published: opened for rsync, closed, completed.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::HashMap, fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     Kind, LandingPlace, Own, ReleaseTree, Stamp, Stamps, Standing,
-    beneath::{Folder, Owner, Parents, Stat, Type, type_of},
+    beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
     interrupted::is_partial,
     published::{entry as entry_of, read, walked},
+    sharing::{copy_file, give_file, share_file, stays},
 };
 use crate::{
     error::{Error, Result},
@@ -324,56 +321,6 @@ pub fn make_public(path: &Utf8Path) -> io::Result<()> {
 
 fn is_file(folder: &Folder, name: &str) -> bool {
     folder.look(name).is_ok_and(|stat| type_of(&stat) == Type::File)
-}
-
-/// Whether a file is part of what shall be published.
-fn stays(path: &TreePath, entry: &Entry, announced: &Tree) -> bool {
-    match (entry, announced.get(path)) {
-        (Entry::File { hash, .. }, Some(Entry::File { hash: next, .. })) => hash == next,
-        _ => false,
-    }
-}
-
-/// Whether a file may get another name: nobody but root can write to it, and all may read
-/// it.
-fn is_public(stat: &Stat) -> bool {
-    type_of(stat) == Type::File
-        && stat.st_uid == 0
-        && Stamp::of(stat).permissions() == Entry::FILE_MODE
-}
-
-/// Gives a file another name, or copies it where that would give a live one away.
-fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
-    if share_file(from, to, name)? { Ok(()) } else { copy_file(from, to, name) }
-}
-
-/// Gives a file another name, unless that would give a live one away. Whether it was given.
-fn share_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
-    let stat = from.look(name)?;
-    if !is_public(&stat) {
-        return Ok(false);
-    }
-    match from.link(name, to, name) {
-        Ok(()) => {}
-        // So many names as a file can have.
-        Err(error) if error.kind() == io::ErrorKind::TooManyLinks => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    // Whoever may change that folder could have put another one there.
-    let is_it = to.look(name)?.st_ino == stat.st_ino;
-    if !is_it {
-        to.unlink(name)?;
-    }
-    Ok(is_it)
-}
-
-/// Copies a file with its time.
-fn copy_file(from: &Folder, to: &Folder, name: &str) -> io::Result<()> {
-    let mut file = from.read(name)?;
-    let mut copy = to.create(name)?;
-    io::copy(&mut file, &mut copy)?;
-    let modified = file.metadata()?.modified().unwrap_or(UNIX_EPOCH + Duration::ZERO);
-    copy.set_modified(modified)
 }
 
 /// The folder that a place is in, made if it is not there; `made` gets those that were.

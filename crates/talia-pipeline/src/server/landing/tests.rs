@@ -236,6 +236,8 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     let mut announced = base.clone();
     announced.remove(&path("gone"));
     announced.insert(path("changed"), Entry::file(1, ContentHash::of(b"c")));
+    let needs = Needs::of(&live, &base, &announced).unwrap();
+    assert_eq!(needs, Needs { files: 6, bytes: 2 }, "a folder, a link, two files, two hollow ones");
     let made = staging.make(Some(&live), &base, &announced).unwrap();
     assert_eq!(made, Made { linked: 0, copied: 2, hollow: 2 }, "their modes are others");
     for name in ["gone", "changed"] {

@@ -5,10 +5,10 @@ use crate::{
     error::{Error, Result},
     landing::{ContentHash, LandingStrategy, Tree, TreeChanges},
     protocol::{LandingBegun, LandingTransaction, ReleaseId, RevisionId},
-    server::landing::{LandingPlace, LandingSeen, Own, Owner, Published, Transaction},
+    server::landing::{LandingPlace, LandingSeen, Needs, Own, Owner, Published, Transaction},
     steps::server::landing::{
-        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StampLanding,
-        WriteTransaction,
+        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StagingNeeds,
+        StampLanding, WriteTransaction,
     },
 };
 
@@ -77,7 +77,13 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         .hint("something was changed meanwhile: deploy again, for a new plan"));
     }
     checks::announced(&announced)?;
-    checks::room(cx, &place, &order.changes)?;
+    let needs = match seen.root(&place) {
+        Some(live) if server.policy.landing.strategy == LandingStrategy::Release => {
+            cx.observe(StagingNeeds::new(live, published.tree.clone(), announced.clone()))?
+        }
+        _ => Needs::default(),
+    };
+    checks::room(cx, &place, &order.changes, needs)?;
     let transaction = Transaction {
         id: free_id(server, &seen, &order.revision, replaced.as_ref()),
         tree: order.tree,
