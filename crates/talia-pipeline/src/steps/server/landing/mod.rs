@@ -14,7 +14,7 @@ mod tests;
 mod transaction;
 
 pub use complete::{CompleteStaging, KeepAssets};
-pub use fetch::{Fetch, FetchServed, Served};
+pub use fetch::{Fetch, FetchServed, Fetched, Served};
 pub use look::{
     ReadAnnounced, ReadLanding, ReadLandingFile, ReadOpenTransaction, ReadPublished,
     ReadReleaseTree,
