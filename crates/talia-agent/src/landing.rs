@@ -116,8 +116,11 @@ impl Ask<'_> {
         };
         // rsync and all that it starts hold the lock, because it is handed on.
         let _lock = Lock::take(&place.rsync_lock(), &holder)?;
-        // It may have been committed by the time the lock was free.
-        open()?;
+        // By the time the lock was free it may have ended, and another one have begun.
+        if open()?.id != transaction.id {
+            return Err(Error::refused("this release of the landing page is not open any more")
+                .hint("deploy again"));
+        }
         let program = self.site.world.find_program("rsync").ok_or_else(|| {
             Error::preflight("there is no rsync on this server").hint("root installs it there")
         })?;

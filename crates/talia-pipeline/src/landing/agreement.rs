@@ -38,6 +38,12 @@ impl RsyncPlan {
         let mut lines = Lines::default();
         self.plan_lines(&mut lines);
         report_lines(report, &mut lines);
+        for (path, _) in self.changes().filter(|(path, change)| self.may_be_there(path, change)) {
+            let line = lines.at(path.as_str().into());
+            if line.reported.is_empty() {
+                line.planned.clear();
+            }
+        }
         lines.0.retain(|_, line| {
             line.planned.sort();
             line.reported.sort();
@@ -65,6 +71,12 @@ impl RsyncPlan {
             format!("{}: planned {planned}, there is {there}", one.path)
         });
         disagree("the staged files are something else than what was planned", told)
+    }
+
+    /// Whether it is a folder that the server may have as its own.
+    fn may_be_there(&self, path: &TreePath, change: &Change) -> bool {
+        matches!(change, Change::Added { after } if after.is_folder())
+            && self.own.iter().any(|own| path == own || path.is_below(own))
     }
 
     /// The lines that a run has to print.
@@ -258,6 +270,28 @@ mod tests {
         check(&backwards).unwrap();
         // A real run says it twice, a dry run also that the folder goes.
         check(&[&SAID[..], &[SAID[10], "*deleting   0 gone/"]].concat()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_the_server_has_as_its_own_may_be_there() {
+        let local = tree(&[
+            ("own", Entry::folder()),
+            ("own/in", Entry::folder()),
+            ("own/in/x", file("x")),
+            ("other", Entry::folder()),
+        ]);
+        let plan = RsyncPlan::between(&Tree::default(), &local, |_, _| false).unwrap();
+        let check = |plan: &RsyncPlan, lines: &str| {
+            let report = RsyncItemize::parse(lines.as_bytes(), Format::LengthAndName).unwrap();
+            plan.check_report(&report)
+        };
+        let some = "<f+++++++++ 1 own/in/x\ncd+++++++++ 4096 other/\n";
+        check(&plan, some).unwrap_err();
+        let plan = plan.beside(&["own".parse().unwrap()]);
+        check(&plan, some).unwrap();
+        check(&plan, &format!("{some}cd+++++++++ 4096 own/\n")).unwrap();
+        check(&plan, "<f+++++++++ 1 own/in/x\n").unwrap_err();
+        check(&plan, "cd+++++++++ 4096 other/\n").unwrap_err();
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub struct RsyncPlan {
     kept: BTreeMap<TreePath, Kept>,
     result: Tree,
     totals: Totals,
+    pub(super) own: Vec<TreePath>,
 }
 
 impl RsyncPlan {
@@ -107,6 +108,7 @@ impl RsyncPlan {
             kept: kept(server, local, protected)?,
             result: local.clone(),
             totals: Totals::default(),
+            own: Vec::new(),
         };
         for pair in pairs(server, local) {
             let stays = |_: &&Entry| pair.after.is_none() && plan.kept.contains_key(pair.path);
@@ -131,6 +133,14 @@ impl RsyncPlan {
         renames::pair(&mut plan.changes);
         plan.changes.iter().for_each(|(_, change)| plan.totals.add(change));
         Ok(plan)
+    }
+
+    /// Beside what is the server's own, which `server` has nothing of: folders that come
+    /// there may be there already, so that rsync reports nothing of them.
+    #[must_use]
+    pub fn beside(mut self, own: &[TreePath]) -> Self {
+        self.own = own.to_vec();
+        self
     }
 
     /// Every change, in order of the places. What stays as it is has none.

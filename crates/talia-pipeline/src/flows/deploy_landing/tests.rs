@@ -248,6 +248,12 @@ fn what_is_live_already_is_one_question() {
     let (result, asked) = run(&Scene { index: index.clone(), ..scene.clone() });
     assert_eq!(result.unwrap().released, None);
     assert_none(&asked, CHANGES);
+    // Files of a release in place that did not end may all be there.
+    let live = Some(LandingTaken { tree: ContentHash::of(b"other"), ..taken(LIVE, OTHER) });
+    let left = LandingIndex { live, ..index.clone() };
+    let (result, asked) = run(&Scene { index: left, report: "", ..scene.clone() });
+    assert!(result.unwrap().released.is_some());
+    assert_order(&asked, &["'landing begin ", "rsync ", "'landing commit "]);
     // Where a release was cut off, the same files are published again, which mends it.
     let index = LandingIndex { unfinished: Some(NEXT.parse().unwrap()), ..index };
     let (result, asked) = run(&Scene { index, report: "", ..scene });

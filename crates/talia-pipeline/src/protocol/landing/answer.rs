@@ -259,7 +259,7 @@ pub enum LandingFile {
     },
     /// A folder.
     Folder,
-    /// Nothing is there.
+    /// Nothing is there that all may read.
     Missing,
 }
 

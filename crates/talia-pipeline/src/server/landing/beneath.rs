@@ -10,9 +10,11 @@ use std::{
 
 use camino::Utf8Path;
 use rustix::{
-    fs::{self, AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid},
+    fs::{self, AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid},
     io::Errno,
 };
+
+pub(super) use rustix::fs::Stat;
 
 use crate::landing::TreePath;
 

@@ -7,24 +7,23 @@
 use std::io;
 
 use super::{
-    Stamp,
+    Own, Stamp,
     beneath::{Folder, Owner, Type, type_of},
-    published::protects,
     walk::DEEPEST,
 };
-use crate::landing::{Entry, TreePath};
+use crate::landing::Entry;
 
 /// Gives every folder to this owner, but for what is the server's own.
 pub(super) fn give_folders(
     folder: &Folder,
     above: &str,
     owner: Owner,
-    protected: &[TreePath],
+    own: &Own,
     depth: usize,
 ) -> io::Result<()> {
     // From the inside: who has a folder could take what is in it away.
-    each_folder(folder, above, protected, depth, |folder, path| {
-        give_folders(folder, path, owner, protected, depth + 1)
+    each_folder(folder, above, own, depth, |folder, path| {
+        give_folders(folder, path, owner, own, depth + 1)
     })?;
     folder.give(owner)
 }
@@ -33,7 +32,7 @@ pub(super) fn give_folders(
 fn each_folder(
     folder: &Folder,
     above: &str,
-    protected: &[TreePath],
+    own: &Own,
     depth: usize,
     mut each: impl FnMut(&Folder, &str) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -42,8 +41,7 @@ fn each_folder(
     }
     folder.names(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
-        let is_own = path.parse().is_ok_and(|path| protects(protected, &path));
-        if is_own || type_of(&folder.look(name)?) != Type::Folder {
+        if own.has_name(&path) || type_of(&folder.look(name)?) != Type::Folder {
             return Ok(());
         }
         each(&folder.enter(name)?, &format!("{path}/"))
@@ -52,12 +50,7 @@ fn each_folder(
 
 /// Makes all of it root's, with the modes of published files, but for what is the server's
 /// own.
-pub(super) fn take_folder(
-    folder: &Folder,
-    above: &str,
-    protected: &[TreePath],
-    depth: usize,
-) -> io::Result<()> {
+pub(super) fn take_folder(folder: &Folder, above: &str, own: &Own, depth: usize) -> io::Result<()> {
     // The folder first: from then on nobody changes what is in it.
     let stat = folder.look_at_itself()?;
     if stat.st_uid != 0 || stat.st_gid != 0 {
@@ -68,14 +61,14 @@ pub(super) fn take_folder(
     }
     folder.names(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
-        if path.parse().is_ok_and(|path| protects(protected, &path)) {
+        if own.has_name(&path) {
             return Ok(());
         }
         let stat = folder.look(name)?;
         let kind = type_of(&stat);
         if kind == Type::Folder && depth < DEEPEST {
             let folder = folder.enter(name)?;
-            return take_folder(&folder, &format!("{path}/"), protected, depth + 1);
+            return take_folder(&folder, &format!("{path}/"), own, depth + 1);
         }
         // What is root's already has its other names in live releases.
         if stat.st_uid != 0 {
@@ -90,6 +83,6 @@ pub(super) fn take_folder(
 
 /// Waits until the disk has every folder.
 pub(super) fn sync_folders(folder: &Folder, depth: usize) -> io::Result<()> {
-    each_folder(folder, "", &[], depth, |folder, _| sync_folders(folder, depth + 1))?;
+    each_folder(folder, "", &Own::default(), depth, |folder, _| sync_folders(folder, depth + 1))?;
     folder.sync()
 }

@@ -8,15 +8,18 @@
 
 mod at_file;
 mod beneath;
+mod bring;
 mod files;
 mod folders;
 mod hashing;
+mod interrupted;
 mod own;
 mod place;
 mod published;
 mod record;
 mod remove;
 mod seen;
+mod sharing;
 mod staging;
 mod stamps;
 mod switch;
@@ -27,12 +30,14 @@ mod walk;
 
 pub use at_file::{AtFile, look_at};
 pub use beneath::Owner;
-pub use own::{Side, bring_own};
+pub use bring::{Side, bring_own};
+pub use own::Own;
 pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};
 pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};
 pub use remove::remove_tree;
 pub use seen::{AtWeb, LandingSeen};
+pub use sharing::Needs;
 pub use staging::{Made, Staged, Staging, Trusted, make_public, trusted};
 pub use stamps::Stamps;
 pub use switch::{move_found, switch, switch_from_folder, switch_to_folder, unswitch};

@@ -1,131 +1,63 @@
-//! What is the server's own in a published folder: it goes from one tree to the next.
+//! What is the server's own in a folder that is published.
 
-use std::io;
+use std::collections::BTreeSet;
 
-use camino::Utf8Path;
-
-use super::{
-    ReleaseTree, Stamp,
-    beneath::{Folder, Owner, Type, type_of},
-    remove::empty,
-    staging::make_parents,
-    walk::DEEPEST,
-};
+use super::{VERSION_FILE, published::protects};
 use crate::landing::{Tree, TreePath};
 
-/// A tree, and what its release has put there: what else is protected is the server's own.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
-    /// Its folder, which is no link.
-    pub root: &'a Utf8Path,
-    /// What is published of it.
-    pub release: &'a ReleaseTree,
+/// What is protected and not published, place by place: rsync neither sees nor changes it,
+/// and it stays whose it is. By default nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Own {
+    protected: Vec<TreePath>,
+    /// What is published where something is protected.
+    published: BTreeSet<TreePath>,
 }
 
-/// Brings what is the server's own along, as it is there: the same files, and folders that
-/// are whose they were. What the other tree has of its own release stays. Of the server's
-/// own it keeps nothing else, unless it is live: then it only gets what it has not.
-///
-/// # Errors
-/// Whatever the file system says.
-pub fn bring_own(
-    from: Side<'_>,
-    to: Side<'_>,
-    protected: &[TreePath],
-    is_live: bool,
-) -> io::Result<()> {
-    let (old, new) = (Folder::open(from.root)?, Folder::open(to.root)?);
-    for path in protected {
-        if let Ok(folder) = new.parent_of(path)
-            && !is_live
-        {
-            clear(&folder, path, to.release, 0)?;
-        }
-        if let Ok(old) = old.parent_of(path)
-            && old.look(path.name()).is_ok()
-        {
-            let new = make_parents(&new, path, &mut Tree::default())?;
-            bring(&old, &new, path, (from.release, to.release), 0)?;
-        }
+impl Own {
+    /// The protected places, and what is in them, where this tree has nothing.
+    pub fn beside(tree: &Tree, protected: &[TreePath]) -> Self {
+        let version = VERSION_FILE.parse().into_iter();
+        let protected: Vec<TreePath> = protected.iter().cloned().chain(version).collect();
+        let published = tree.iter().map(|(path, _)| path);
+        let published = published.filter(|path| protects(&protected, path)).cloned().collect();
+        Self { protected, published }
     }
-    Ok(())
+
+    /// Whether a place is.
+    pub fn has(&self, path: &TreePath) -> bool {
+        protects(&self.protected, path) && !self.published.contains(path)
+    }
+
+    /// The same of a name that need not be UTF-8, as text.
+    pub(super) fn has_name(&self, path: &str) -> bool {
+        path.parse().is_ok_and(|path| self.has(&path))
+    }
+
+    /// Whether there is nothing to hide.
+    pub(super) fn is_empty(&self) -> bool {
+        self.protected.is_empty()
+    }
+
+    /// The patterns that hide it from rsync, a line each. Of two that a place is like, the
+    /// first counts.
+    pub(super) fn patterns(&self) -> String {
+        let seen = self.published.iter().map(|path| format!("+ /{}\n", pattern(path, "")));
+        let hidden = self.protected.iter().map(|path| {
+            let below = if self.published.contains(path) { "/**" } else { "" };
+            format!("/{}\n", pattern(path, below))
+        });
+        seen.chain(hidden).collect()
+    }
 }
 
-/// Takes away what is not the release's.
-fn clear(folder: &Folder, path: &TreePath, release: &ReleaseTree, depth: usize) -> io::Result<()> {
-    let name = path.name();
-    let is_folder = match folder.look(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        stat => type_of(&stat?) == Type::Folder,
+/// A place as rsync's patterns have it. A backslash is a character like others there,
+/// unless there is something to take literally.
+fn pattern(path: &TreePath, below: &str) -> String {
+    let is_wild = !below.is_empty() || path.as_str().contains(['*', '?', '[']);
+    let literally = |c: char| match c {
+        '*' | '?' | '[' | '\\' if is_wild => format!("\\{c}"),
+        c => c.to_string(),
     };
-    match release.get(path) {
-        Some(_) if is_folder && depth < DEEPEST => {
-            let inside = folder.enter(name)?;
-            each(&inside, path, |path| clear(&inside, path, release, depth + 1))
-        }
-        Some(_) => Ok(()),
-        None if is_folder => {
-            empty(&folder.enter(name)?)?;
-            folder.remove_folder(name)
-        }
-        None => folder.unlink(name),
-    }
-}
-
-fn bring(
-    from: &Folder,
-    to: &Folder,
-    path: &TreePath,
-    releases: (&ReleaseTree, &ReleaseTree),
-    depth: usize,
-) -> io::Result<()> {
-    let (name, was_published) = (path.name(), releases.0.get(path));
-    let stat = from.look(name)?;
-    let there = to.look(name).ok();
-    match type_of(&stat) {
-        Type::Folder if depth < DEEPEST => {
-            if there.as_ref().is_some_and(|there| type_of(there) != Type::Folder) {
-                return Ok(());
-            }
-            to.make(name)?;
-            let (from, inside) = (from.enter(name)?, to.enter(name)?);
-            each(&from, path, |path| bring(&from, &inside, path, releases, depth + 1))?;
-            if there.is_none() {
-                inside.permit(Stamp::of(&stat).permissions())?;
-                inside.give(Owner { user: stat.st_uid, group: stat.st_gid })?;
-                if was_published.is_some() {
-                    // It stays where it was needed.
-                    drop(to.remove_folder(name));
-                }
-            }
-            Ok(())
-        }
-        Type::File | Type::Link if was_published.is_some_and(|was| !was.is_folder()) => Ok(()),
-        Type::File if there.is_none() => from.link(name, to, name),
-        Type::Link if there.is_none() => {
-            let target = String::from_utf8(from.read_link(name)?);
-            target.map_or(Ok(()), |target| to.symlink(&target, name))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Hands the place of everything in a folder to `act`, but for what has no place.
-fn each(
-    folder: &Folder,
-    path: &TreePath,
-    mut act: impl FnMut(&TreePath) -> io::Result<()>,
-) -> io::Result<()> {
-    folder.names(|name| {
-        let path =
-            name.to_str().ok().and_then(|name| format!("{}/{name}", path.as_str()).parse().ok());
-        match path {
-            // It may be taken away meanwhile.
-            Some(path) => match act(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                done => done,
-            },
-            None => Ok(()),
-        }
-    })
+    path.as_str().chars().map(literally).collect::<String>() + below
 }

@@ -3,12 +3,14 @@
 use camino::Utf8Path;
 
 use super::{
-    Kind, LandingPlace, LandingRecord, ReleaseTree, Stamps, Standing, Walked, hashing::hash_files,
+    Kind, LandingPlace, LandingRecord, ReleaseTree, Stamps, Standing, Walked,
+    hashing::hash_files,
+    interrupted::{Interrupted, is_partial},
     walk,
 };
 use crate::{
     error::{Error, Result},
-    landing::{ContentHash, Entry, Tree, TreePath},
+    landing::{ContentHash, Entry, LandingStrategy, Tree, TreePath},
     protocol::LandingDrift,
 };
 
@@ -19,10 +21,13 @@ pub struct Published {
     pub tree: Tree,
     /// What was changed by hand since the release.
     pub drift: Vec<LandingDrift>,
-    /// What cannot be published, for people, with why.
+    /// What cannot be published and is not the server's own, for people, with why.
     pub odd: Vec<String>,
     /// The stamps of all that is as it was released.
     pub stamps: Stamps,
+    /// Whether a release in place that did not end has left some of its files: they are no
+    /// drift, and the tree is not that of the live release.
+    pub is_interrupted: bool,
 }
 
 /// What is looked for.
@@ -57,12 +62,17 @@ pub(super) fn protects(protected: &[TreePath], path: &TreePath) -> bool {
 /// # Errors
 /// When the folder, a file or what the agent knows cannot be read.
 pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published> {
-    let found = walked(wanted.root)?;
+    let mut found = walked(wanted.root)?;
+    found.odd.retain(|(path, _)| !path.parse().is_ok_and(|path| wanted.protects(&path)));
+    let is_in_place = |record: &LandingRecord| record.strategy == LandingStrategy::InPlace;
+    if wanted.record.is_none_or(is_in_place) {
+        found.leave_out(is_partial);
+    }
     let Some(record) = wanted.record else {
         let all: Vec<(&TreePath, &Standing)> =
             found.all.iter().filter(|(path, _)| !wanted.protects(path)).collect();
         let tree = read(wanted.root, &all)?.into_iter().collect();
-        return Ok(Published { tree, odd: found.odd, ..Published::default() });
+        return Ok(Published { tree, odd: found.told(), ..Published::default() });
     };
     let release = ReleaseTree::read(place, &record.id)?;
     let mut stamps =
@@ -99,7 +109,15 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
             }
         }
     }
-    Ok(Published { tree, drift, odd: found.odd, stamps })
+    let mut is_interrupted = false;
+    if !drift.is_empty()
+        && let Some(interrupted) = Interrupted::read(place, record)
+    {
+        let all = drift.len();
+        drift.retain(|one| !interrupted.explains(one.path(), now.get(one.path())));
+        is_interrupted = drift.len() < all;
+    }
+    Ok(Published { tree, drift, odd: found.told(), stamps, is_interrupted })
 }
 
 /// Looks at everything below a folder.

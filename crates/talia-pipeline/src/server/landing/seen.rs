@@ -46,6 +46,8 @@ pub struct LandingSeen {
     pub strays: Vec<String>,
     /// Whether there is a staging tree.
     pub has_staging: bool,
+    /// Whether rsync's lock is held here, so that no rsync works.
+    pub no_rsync: bool,
     /// Whether the folder that was live before the first release stands where a switch
     /// puts it, and not yet among the trees.
     pub has_switched_folder: bool,

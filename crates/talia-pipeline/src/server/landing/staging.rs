@@ -1,19 +1,17 @@
 //! A tree that is made what shall be published: opened for rsync, closed, completed.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::HashMap, fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Kind, LandingPlace, ReleaseTree, Stamp, Stamps, Standing,
+    Kind, LandingPlace, Own, ReleaseTree, Stamp, Stamps, Standing,
     beneath::{Folder, Owner, Parents, Type, type_of},
     folders::{give_folders, sync_folders, take_folder},
+    interrupted::is_partial,
     published::{entry as entry_of, read, walked},
     remove_tree,
+    sharing::{copy_file, give_file, share_file, stays},
 };
 use crate::{
     error::{Error, Result},
@@ -37,6 +35,8 @@ pub struct Made {
     pub linked: u64,
     /// Files that were copied, because their owner or mode is another one.
     pub copied: u64,
+    /// Files that only look as if they were, because they do not stay.
+    pub hollow: u64,
 }
 
 /// What stands in a staging tree that nobody but root can change any more.
@@ -83,15 +83,17 @@ impl Staging {
     /// Makes it anew: fresh folders, in which every file of `base` is the live one under
     /// another name. Who may change the folders may take such a name away, but cannot
     /// write to what it names, because that is root's. A file that is not root's, or has
-    /// another mode than published ones have, is copied.
+    /// another mode than published ones have, is copied where `announced` has it as well;
+    /// else it is one of that size without content: it may be for few to read.
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree) -> Result<Made> {
-        self.make_all(live, base).map_err(|cause| self.cannot("it cannot be made", cause))
+    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> Result<Made> {
+        self.make_all(live, base, announced)
+            .map_err(|cause| self.cannot("it cannot be made", cause))
     }
 
-    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree) -> io::Result<Made> {
+    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> io::Result<Made> {
         remove_tree(&self.root)?;
         make_public(&self.root)?;
         let Some(live) = live else { return Ok(Made::default()) };
@@ -103,11 +105,16 @@ impl Staging {
             match entry {
                 Entry::Folder { .. } => to.make(name)?,
                 Entry::Link { target } => to.symlink(target, name)?,
-                Entry::File { .. } => {
-                    if give_file(from.of(path)?, to, name)? {
+                Entry::File { size, .. } => {
+                    let from = from.of(path)?;
+                    if share_file(from, to, name)? {
                         made.linked += 1;
-                    } else {
+                    } else if stays(path, entry, announced) {
+                        copy_file(from, to, name)?;
                         made.copied += 1;
+                    } else {
+                        to.create(name)?.set_len(*size)?;
+                        made.hollow += 1;
                     }
                 }
             }
@@ -127,9 +134,9 @@ impl Staging {
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn open(&self, owner: Owner, protected: &[TreePath]) -> Result<()> {
-        let given = Folder::open(&self.root)
-            .and_then(|folder| give_folders(&folder, "", owner, protected, 0));
+    pub fn open(&self, owner: Owner, own: &Own) -> Result<()> {
+        let given =
+            Folder::open(&self.root).and_then(|folder| give_folders(&folder, "", owner, own, 0));
         given.map_err(|cause| self.cannot("it cannot be given away", cause))
     }
 
@@ -138,19 +145,38 @@ impl Staging {
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn close(&self, protected: &[TreePath]) -> Result<()> {
-        let closed =
-            Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", protected, 0));
+    pub fn close(&self, own: &Own) -> Result<()> {
+        let closed = Folder::open(&self.root).and_then(|folder| take_folder(&folder, "", own, 0));
         closed.map_err(|cause| self.cannot("it cannot be taken back", cause))
     }
 
-    /// What stands in it. A file that is one of the release before is not read again.
+    /// Takes away what an rsync that did not end had not put in place yet. Only where
+    /// nobody else may change it.
+    ///
+    /// # Errors
+    /// When the file system does not let it go.
+    pub fn sweep(&self, own: &Own) -> Result<()> {
+        let mut found = walked(&self.root)?;
+        found.leave_out(|path| own.has(path));
+        let is_whole = |path: &TreePath| path.parent().is_none_or(|above| !is_partial(&above));
+        for (path, standing) in found.all {
+            if standing.kind == Kind::Folder && is_partial(&path) && is_whole(&path) {
+                fs::remove_dir_all(self.root.join(path.as_str()))
+                    .map_err(|cause| self.cannot(&format!("{path} stays in it"), cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in it, but for what is the server's own. A file that is one of the
+    /// release before is not read again.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn staged(&self, trusted: &Trusted) -> Result<Staged> {
-        let found = walked(&self.root)?;
-        let mut staged = Staged { odd: found.odd.clone(), ..Staged::default() };
+    pub fn staged(&self, trusted: &Trusted, own: &Own) -> Result<Staged> {
+        let mut found = walked(&self.root)?;
+        found.leave_out(|path| own.has(path));
+        let mut staged = Staged { odd: found.told(), ..Staged::default() };
         let known = |standing: &Standing| {
             let (stamp, hash) = trusted.get(&standing.stamp.inode())?;
             (standing.kind == Kind::File && *stamp == standing.stamp).then_some(*hash)
@@ -271,33 +297,6 @@ pub fn make_public(path: &Utf8Path) -> io::Result<()> {
 
 fn is_file(folder: &Folder, name: &str) -> bool {
     folder.look(name).is_ok_and(|stat| type_of(&stat) == Type::File)
-}
-
-/// Gives a file another name, or copies it with its time where that would give a live one
-/// away. Whether it was given.
-fn give_file(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
-    let stat = from.look(name)?;
-    let is_roots = stat.st_uid == 0 && Stamp::of(&stat).permissions() == Entry::FILE_MODE;
-    if type_of(&stat) == Type::File && is_roots {
-        match from.link(name, to, name) {
-            Ok(()) => {
-                // Whoever may change that folder could have put another one there.
-                if to.look(name)?.st_ino == stat.st_ino {
-                    return Ok(true);
-                }
-                to.unlink(name)?;
-            }
-            // So many names as a file can have.
-            Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let mut file = from.read(name)?;
-    let mut copy = to.create(name)?;
-    io::copy(&mut file, &mut copy)?;
-    let modified = file.metadata()?.modified().unwrap_or(UNIX_EPOCH + Duration::ZERO);
-    copy.set_modified(modified)?;
-    Ok(false)
 }
 
 /// The folder that a place is in, made if it is not there; `made` gets those that were.

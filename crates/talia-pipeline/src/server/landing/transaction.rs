@@ -4,11 +4,11 @@ use std::{fs, time::UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LandingPlace, beneath::Owner, files};
+use super::{LandingPlace, Own, beneath::Owner, files};
 use crate::{
     error::{Error, Result},
     files::{remove_if_there, write_atomically_as},
-    landing::{ContentHash, LandingStrategy, Tree, TreePath},
+    landing::{ContentHash, LandingStrategy, Tree},
     protocol::{LandingBegun, LandingTransaction, ReleaseId, RevisionId, Who},
     server::holder,
     templates::Rsyncd,
@@ -88,7 +88,7 @@ impl Transaction {
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub fn admit(&self, place: &LandingPlace, hidden: &[TreePath]) -> Result<()> {
+    pub fn admit(&self, place: &LandingPlace, hidden: &Own) -> Result<()> {
         let folder = match self.strategy {
             LandingStrategy::Release => place.staging(),
             LandingStrategy::InPlace => place.web().to_owned(),
@@ -98,7 +98,7 @@ impl Transaction {
         let mut files = vec![(place.rsync_log(), String::new())];
         if !hidden.is_empty() {
             rsyncd = rsyncd.hidden(place.rsync_hidden());
-            files.push((place.rsync_hidden(), hidden.iter().map(pattern).collect()));
+            files.push((place.rsync_hidden(), hidden.patterns()));
         }
         files.push((place.rsyncd(), rsyncd.render()));
         files.iter().try_for_each(|(path, text)| {
@@ -130,6 +130,15 @@ impl Transaction {
             .map_err(|cause| Error::step("the transaction cannot be forgotten").caused_by(cause))
     }
 
+    /// Ends it, and remembers what a release in place may have left of it.
+    ///
+    /// # Errors
+    /// When the file system does not let it go.
+    pub fn interrupt(place: &LandingPlace) -> Result<()> {
+        remove_if_there(&place.transaction())
+            .map_err(|cause| Error::step("the transaction cannot be ended").caused_by(cause))
+    }
+
     /// Whose the tree is while rsync works.
     pub fn owner(&self) -> Owner {
         Owner { user: self.user, group: self.group }
@@ -157,15 +166,4 @@ impl Transaction {
             works,
         })
     }
-}
-
-/// A place as rsync's patterns have it. A backslash is a character like others there,
-/// unless there is something to take literally.
-fn pattern(path: &TreePath) -> String {
-    let is_wild = path.as_str().contains(['*', '?', '[']);
-    let literally = |c: char| match c {
-        '*' | '?' | '[' | '\\' if is_wild => format!("\\{c}"),
-        c => c.to_string(),
-    };
-    format!("/{}\n", path.as_str().chars().map(literally).collect::<String>())
 }

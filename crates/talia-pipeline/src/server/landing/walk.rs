@@ -107,9 +107,22 @@ pub enum Kind {
 pub struct Walked {
     /// All that can be published, in order of the places.
     pub all: BTreeMap<TreePath, Standing>,
-    /// What cannot: a name or a link that is no UTF-8, a device, a socket; for people, with
-    /// why.
-    pub odd: Vec<String>,
+    /// What cannot: a name or a link that is no UTF-8, a device, a socket; the place, as
+    /// far as it is text, with why.
+    pub odd: Vec<(String, &'static str)>,
+}
+
+impl Walked {
+    /// Takes places out, odd ones too.
+    pub(super) fn leave_out(&mut self, is_out: impl Fn(&TreePath) -> bool) {
+        self.all.retain(|path, _| !is_out(path));
+        self.odd.retain(|(path, _)| !path.parse().is_ok_and(|path| is_out(&path)));
+    }
+
+    /// What cannot be published, for people.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.odd.iter().map(|(path, why)| format!("{}: {why}", visible(path))).collect()
+    }
 }
 
 /// Looks at everything below this folder, which is no link itself.
@@ -136,7 +149,10 @@ fn look_into(folder: &Folder, above: &str, depth: usize, walked: &mut Walked) ->
         walked.all.insert(path, standing);
         let Some(below) = below else { return Ok(()) };
         if depth == DEEPEST {
-            walked.odd.push(format!("{}: folders lie too deep in each other", visible(&below)));
+            walked.odd.push((
+                below.trim_end_matches('/').to_owned(),
+                "folders lie too deep in each other",
+            ));
             return Ok(());
         }
         look_into(&folder.enter(name)?, &below, depth + 1, walked)
@@ -150,9 +166,9 @@ fn standing(
     stat: &Stat,
     walked: &mut Walked,
 ) -> io::Result<Option<(TreePath, Standing)>> {
-    let mut odd = |why: &str| {
+    let mut odd = |why| {
         let name = String::from_utf8_lossy(name.to_bytes());
-        walked.odd.push(format!("{}: {why}", visible(&format!("{above}{name}"))));
+        walked.odd.push((format!("{above}{name}"), why));
         Ok(None)
     };
     let path = name.to_str().ok().and_then(|name| format!("{above}{name}").parse().ok());

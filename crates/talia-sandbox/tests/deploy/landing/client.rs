@@ -239,8 +239,19 @@ pub(crate) fn a_client_deploys_in_place(yard: &Yard) {
         "sed -i 's/^\\[landing\\]/[landing]\\nstrategy = \"in-place\"/' {}",
         policy.path()
     ));
+    // Published beside what is the server's own, and what could be no part of a release.
+    let well_known = format!("{}/.well-known", client.page.web());
+    client.page.script(&format!("mkdir {well_known}/sub; mkfifo {well_known}/sub/pipe"));
+    client.write(".well-known/security.txt", "contact");
     client.goes_through();
     assert_eq!(client.page.served("/shut/in.html").0, 404);
+    assert_eq!(client.page.served("/.well-known/security.txt"), (200, "contact".into()));
+    assert_eq!(client.page.script(&format!("ls {well_known}/sub")), "pipe");
+    let socket = format!("{}/pipe", client.page.web());
+    client.page.script(&format!("mkfifo {socket}"));
+    client.write("index.html", "<!doctype html><p>beside</p>\n");
+    client.changes_nothing("cannot be published", || client.run(&[]).ended(4));
+    client.page.script(&format!("rm {socket}"));
 
     // An edit by hand is noticed, and lost only where that is wanted.
     client.page.script(&format!("echo edited >> {}/index.html", client.page.web()));

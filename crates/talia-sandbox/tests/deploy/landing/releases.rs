@@ -175,12 +175,12 @@ pub(crate) fn a_release_in_place(yard: &Yard) {
     let index: LandingIndex = page.index(None);
     assert_eq!((index.strategy, index.live), (LandingStrategy::InPlace, None));
     let id = page.opened();
-    let said = page.rsync(
-        &[&super::page::PUSH[..], &["--delay-updates"]].concat(),
-        &format!("{}/", page.source()),
-        "staging/",
-    );
-    assert!(said.status.success(), "{said:?}");
+    let push = || {
+        let arguments = [&super::page::PUSH[..], &["--delay-updates"]].concat();
+        let said = page.rsync(&arguments, &format!("{}/", page.source()), "staging/");
+        assert!(said.status.success(), "{said:?}");
+    };
+    push();
     let released: LandingReleased = page.commit(&id).answer();
     assert_eq!(released.verified.gone, 1);
     assert!(page.served("/").1.contains("<p>one</p>"));
@@ -189,6 +189,33 @@ pub(crate) fn a_release_in_place(yard: &Yard) {
         page.script(&format!("find {} ! -user root", page.web())),
         format!("{0}/.well-known\n{0}/.well-known/own", page.web())
     );
+    assert!(page.index(Some(page.tree().hash())).tree.is_none());
+    // One that did not end is no edit by hand, wherever it has ended.
+    page.version("two");
+    let aborted = page.opened();
+    push();
+    page.script(&format!(
+        "mkdir {0}/.~tmp~; touch {0}/.~tmp~/x {0}/.index.html.aB3dE6",
+        page.web()
+    ));
+    assert_eq!(page.ask(LandingRequest::Abort(aborted)).exit, Some(0));
+    let index = page.index(None);
+    assert_eq!((index.drift, index.live.unwrap().release), (vec![], id.clone()));
+    let aborted = page.opened();
+    push();
+    site.faults("die after \"fetch from\"");
+    assert_eq!(page.commit(&aborted).exit, Some(137));
+    site.no_faults();
+    assert_eq!(page.ask(LandingRequest::Abort(aborted)).exit, Some(0));
+    page.version("one");
+    let id = page.opened();
+    push();
+    site.faults("die before \"end the transaction\"");
+    assert_eq!(page.commit(&id).exit, Some(137));
+    site.no_faults();
+    let again: LandingReleased = page.commit(&id).answer();
+    assert!(again.unchanged, "it was live");
+    assert_eq!(page.script(&format!("ls -d {}/.*tmp* || :", page.web())), "");
     assert!(page.index(Some(page.tree().hash())).tree.is_none());
     // By hand, and seen.
     page.script(&format!("echo x >> {}/index.html", page.web()));

@@ -4,15 +4,15 @@ use crate::{
     context::Context,
     error::{Error, Result},
     landing::LandingStrategy,
-    protocol::{LandingAborted, ReleaseId},
-    server::landing::LandingSeen,
+    protocol::{LandingAborted, LockHolder, ReleaseId},
+    server::{Lock, landing::LandingSeen},
     steps::server::landing::{
-        CheckPlace, CloseTree, EndRsync, ForgetTransaction, ReadAnnounced, ReadLanding,
-        RemoveStaging,
+        CheckPlace, CloseTree, EndRsync, ForgetTransaction, HoldRsync, ReadAnnounced, ReadLanding,
+        RemoveStaging, ShutTransaction,
     },
 };
 
-use super::{super::Server, begin::hidden, settle::settle, tidy::restamp};
+use super::{super::Server, begin::own, settle::settle, tidy::restamp};
 
 /// Forgets the transaction of this id, and ends its rsync. What is published stays as it
 /// is.
@@ -44,16 +44,36 @@ pub fn abort_open(cx: &Context, server: &Server) -> Result<LandingAborted> {
         return Ok(LandingAborted::NothingOpen);
     }
     cx.observe(CheckPlace::new(&place))?;
-    cx.run(EndRsync::new(place.rsync_lock()))?;
     forget(cx, server, &mut seen)?;
     settle(cx, server, seen, None)?;
     Ok(LandingAborted::Aborted)
 }
 
-/// Takes away what a transaction has: its tree, or rsync's hold on the live folder.
+/// Takes rsync's lock: as long as it is held, no rsync works.
+pub(super) fn hold_rsync(cx: &Context, server: &Server, doing: &str) -> Result<Option<Lock>> {
+    let holder = LockHolder {
+        pid: 0,
+        doing: doing.to_owned(),
+        by: server.by.clone(),
+        run: server.run.clone(),
+        since_ms: server.now_ms,
+    };
+    cx.run(HoldRsync::new(server.layout.landing().rsync_lock(), holder))
+}
+
+/// Takes away what a transaction has: its tree, or rsync's hold on the live folder. Its
+/// rsync is ended first, and no other one is let in.
 pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> Result<()> {
     let place = server.layout.landing();
     let Some(transaction) = &seen.transaction else { return Ok(()) };
+    let mut held = None;
+    if !seen.no_rsync {
+        if transaction.is_open {
+            cx.run(ShutTransaction::new(&place, transaction))?;
+        }
+        cx.run(EndRsync::new(place.rsync_lock()))?;
+        held = hold_rsync(cx, server, "landing abort")?;
+    }
     match transaction.strategy {
         LandingStrategy::Release => {
             cx.run(RemoveStaging::new(&place))?;
@@ -62,10 +82,13 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
         LandingStrategy::InPlace => {
             let announced = cx.probe(ReadAnnounced::new(&place, transaction))?;
             let (_, announced) = announced.unwrap_or_default();
-            cx.run(CloseTree::new(place.web(), &hidden(server, &announced)))?;
+            cx.run(CloseTree::new(place.web(), own(server, &announced)).live(true))?;
         }
     }
-    cx.run(ForgetTransaction::new(&place))?;
+    let is_live = seen.live().is_some_and(|live| live.id == transaction.id);
+    let is_left = transaction.strategy == LandingStrategy::InPlace && !is_live;
+    cx.run(ForgetTransaction::new(&place).interrupted(is_left))?;
+    drop(held);
     seen.transaction = None;
     restamp(cx, server, seen)
 }

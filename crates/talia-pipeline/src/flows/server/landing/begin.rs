@@ -3,12 +3,12 @@
 use crate::{
     context::Context,
     error::{Error, Result},
-    landing::{ContentHash, LandingStrategy, Tree, TreeChanges, TreePath},
+    landing::{ContentHash, LandingStrategy, Tree, TreeChanges},
     protocol::{LandingBegun, LandingTransaction, ReleaseId, RevisionId},
-    server::landing::{LandingPlace, LandingSeen, Owner, Published, Transaction, VERSION_FILE},
+    server::landing::{LandingPlace, LandingSeen, Needs, Own, Owner, Published, Transaction},
     steps::server::landing::{
-        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StampLanding,
-        WriteTransaction,
+        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StagingNeeds,
+        StampLanding, WriteTransaction,
     },
 };
 
@@ -66,6 +66,9 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
     checks::server(cx, server, &place, &seen)?;
     let published = published(cx, server, &place, &seen)?;
     checks::drift(&published.drift, order.accept_drift)?;
+    if server.policy.landing.strategy == LandingStrategy::InPlace {
+        checks::odd(&published.odd)?;
+    }
     let announced = order.changes.applied_to(published.tree.clone());
     if announced.hash() != order.tree {
         return Err(Error::refused(
@@ -74,7 +77,13 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         .hint("something was changed meanwhile: deploy again, for a new plan"));
     }
     checks::announced(&announced)?;
-    checks::room(cx, &place, &order.changes)?;
+    let needs = match seen.root(&place) {
+        Some(live) if server.policy.landing.strategy == LandingStrategy::Release => {
+            cx.observe(StagingNeeds::new(live, published.tree.clone(), announced.clone()))?
+        }
+        _ => Needs::default(),
+    };
+    checks::room(cx, &place, &order.changes, needs)?;
     let transaction = Transaction {
         id: free_id(server, &seen, &order.revision, replaced.as_ref()),
         tree: order.tree,
@@ -153,12 +162,9 @@ fn free_id(
     ids.find(is_free).unwrap_or_else(ReleaseId::planned)
 }
 
-/// What is the server's own in a live folder, so that rsync may not see it: what is
-/// protected and not published.
-pub(super) fn hidden(server: &Server, announced: &Tree) -> Vec<TreePath> {
-    let protected = server.policy.landing.protected.iter();
-    let version = VERSION_FILE.parse().into_iter();
-    protected.filter(|path| announced.get(path).is_none()).cloned().chain(version).collect()
+/// What is the server's own in a live folder, so that rsync may not see it.
+pub(super) fn own(server: &Server, announced: &Tree) -> Own {
+    Own::beside(announced, &server.policy.landing.protected)
 }
 
 fn open_for(
@@ -172,19 +178,19 @@ fn open_for(
 ) -> Result<()> {
     let is_in_place = transaction.strategy == LandingStrategy::InPlace;
     cx.run(PrepareLanding::new(place).with_web(is_in_place))?;
-    let hidden = if is_in_place { hidden(server, &announced) } else { Vec::new() };
+    let own = if is_in_place { own(server, &announced) } else { Own::default() };
     let base = published.tree;
-    cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced))?;
+    cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced.clone()))?;
     let root = seen.root(place);
     if is_in_place {
-        cx.run(OpenTree::new(place.web(), transaction.owner(), &hidden))?;
+        cx.run(OpenTree::new(place.web(), transaction.owner(), own.clone()))?;
     } else {
-        cx.run(MakeStaging::new(place, root.clone(), base))?;
-        cx.run(OpenTree::new(place.staging(), transaction.owner(), &[]))?;
+        cx.run(MakeStaging::new(place, root.clone(), base, announced))?;
+        cx.run(OpenTree::new(place.staging(), transaction.owner(), Own::default()))?;
     }
     // The live files have got other names, which looks like a change.
     if let (Some(live), Some(root)) = (seen.live(), root) {
         cx.run(StampLanding::new(place, &live.id, root, published.stamps))?;
     }
-    cx.run(OpenTransaction::new(place, transaction.clone(), &hidden))
+    cx.run(OpenTransaction::new(place, transaction.clone(), own))
 }

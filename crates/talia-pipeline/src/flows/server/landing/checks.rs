@@ -1,13 +1,15 @@
 //! What must hold before a release of the landing page begins.
 
+use camino::Utf8Path;
+
 use crate::{
     context::Context,
     error::{Error, Result},
     landing::{Entry, LandingStrategy, Leads, Tree, TreeChanges},
     protocol::LandingDrift,
-    server::landing::{AtWeb, DEEPEST, LandingPlace, LandingSeen, VERSION_FILE},
+    server::landing::{AtWeb, DEEPEST, LandingPlace, LandingSeen, Needs, VERSION_FILE},
     steps::server::{
-        FreeDisk,
+        FreeDisk, Room,
         landing::{NginxConfiguration, RsyncVersion},
     },
 };
@@ -74,6 +76,20 @@ pub(super) fn drift(drift: &[LandingDrift], is_accepted: bool) -> Result<()> {
     .hint("put the changes into the project first; to lose them, `--accept-drift`"))
 }
 
+/// Refuses to release in place beside what can be no part of a release, and is not
+/// protected: rsync might delete it, and nobody would have planned that.
+pub(super) fn odd(odd: &[String]) -> Result<()> {
+    if odd.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "the live folder has {} places that cannot be published",
+        odd.len()
+    ))
+    .tail(some(odd.iter().cloned()))
+    .hint("take them away, or name them in `protected` in [landing] of the policy"))
+}
+
 /// The first of many, and how many more there are.
 pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     let more = lines.len().saturating_sub(TOLD);
@@ -104,11 +120,21 @@ pub(super) fn announced(tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is room for what is about to be sent.
-pub(super) fn room(cx: &Context, place: &LandingPlace, changes: &TreeChanges) -> Result<()> {
+/// Whether there is room for what is about to be sent, and for what is copied before.
+pub(super) fn room(
+    cx: &Context,
+    place: &LandingPlace,
+    changes: &TreeChanges,
+    needs: Needs,
+) -> Result<()> {
     let beside = place.web().parent().unwrap_or(place.web());
     let room = cx.observe(FreeDisk::new(beside))?;
-    let bytes = changes.bytes().saturating_add(SPARE);
+    let bytes = changes.bytes().saturating_add(needs.bytes).saturating_add(SPARE);
+    let files = changes.len() as u64 + needs.files + SPARE_FILES;
+    refuse_full(beside, &room, bytes, files)
+}
+
+fn refuse_full(beside: &Utf8Path, room: &Room, bytes: u64, files: u64) -> Result<()> {
     if room.bytes < bytes {
         return Err(Error::preflight(format!(
             "{beside} has {} MB free, and this release needs {}",
@@ -117,7 +143,6 @@ pub(super) fn room(cx: &Context, place: &LandingPlace, changes: &TreeChanges) ->
         ))
         .hint("free some disk there, or keep fewer: `keep_releases` in [landing] of the policy"));
     }
-    let files = changes.len() as u64 + SPARE_FILES;
     match room.inodes {
         Some(free) if free < files => Err(Error::preflight(format!(
             "{beside} can take {free} more files, and this release may need {files}"

@@ -4,17 +4,17 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     landing::TreePath,
-    protocol::{LandingReleased, LockHolder, ReleaseId},
+    protocol::{LandingReleased, ReleaseId},
     server::{
         Fate,
         landing::{LandingSeen, VERSION_FILE},
     },
-    steps::server::landing::{ForgetTransaction, HoldRsync, ReadAnnounced, ReadLanding},
+    steps::server::landing::{ForgetTransaction, ReadAnnounced, ReadLanding},
 };
 
 use super::{
     super::Server,
-    abort::forget,
+    abort::{forget, hold_rsync},
     begin::refuse_race,
     front::Front,
     publish::{Change, publish, take_back},
@@ -40,15 +40,12 @@ pub fn commit(cx: &Context, server: &Server, id: &ReleaseId) -> Result<LandingRe
         let seen = settle(cx, server, seen, None)?;
         return already(&seen, id);
     };
-    let holder = LockHolder {
-        pid: 0,
-        doing: "landing commit".to_owned(),
-        by: server.by.clone(),
-        run: server.run.clone(),
-        since_ms: server.now_ms,
-    };
-    let _no_rsync = cx.run(HoldRsync::new(place.rsync_lock(), holder))?;
+    let _no_rsync = hold_rsync(cx, server, "landing commit")?;
+    let seen = LandingSeen { no_rsync: true, ..seen };
     let mut seen = settle(cx, server, seen, Some(id))?;
+    if seen.live().is_some_and(|live| live.id == *id) {
+        forget(cx, server, &mut seen)?;
+    }
     if seen.transaction.is_none() {
         return already(&seen, id);
     }

@@ -3,19 +3,19 @@
 use crate::{
     context::Context,
     error::Result,
-    landing::{ContentHash, LandingStrategy, TreePath},
+    landing::{ContentHash, LandingStrategy, Tree, TreePath},
     parse::nginx::Site,
     protocol::{
         LandingFile, LandingIndex, LandingRelease, LandingState, LandingTransaction, ReleaseId,
     },
     server::{
         holder,
-        landing::{AtWeb, LandingPlace, LandingSeen, Published},
+        landing::{AtWeb, LandingPlace, LandingSeen, Own, Published},
     },
     settings::Policy,
     steps::server::landing::{
         NginxConfiguration, NginxNow, ReadLanding, ReadLandingFile, ReadOpenTransaction,
-        ReadPublished,
+        ReadPublished, ReadReleaseTree,
     },
 };
 
@@ -91,7 +91,7 @@ fn ask_published(
 /// The hash of what is published.
 fn hash(seen: &LandingSeen, published: &Published) -> ContentHash {
     match seen.live() {
-        Some(live) if published.drift.is_empty() => live.tree,
+        Some(live) if published.drift.is_empty() && !published.is_interrupted => live.tree,
         _ => published.tree.hash(),
     }
 }
@@ -106,6 +106,9 @@ fn notes(
 ) -> Result<Vec<String>> {
     let mut notes: Vec<String> =
         published.odd.iter().map(|odd| format!("not published again: {odd}")).collect();
+    if published.is_interrupted {
+        notes.push("a release in place has not ended: some of its files are live".to_owned());
+    }
     let web = place.web();
     match (&seen.web, server.policy.landing.strategy) {
         (AtWeb::Other(what), _) => notes.push(format!("{what}: no release of talia's")),
@@ -176,17 +179,25 @@ pub fn releases(cx: &Context, server: &Server) -> Result<Vec<LandingRelease>> {
     Ok(seen.records.all.iter().rev().map(|record| record.listed(live.as_ref())).collect())
 }
 
-/// What a file holds that clients get.
+/// What a file holds that clients get. Of what is the server's own, of what not all may
+/// read, and of names with a dot in front that no release has, nothing is told.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn read(cx: &Context, server: &Server, path: &TreePath) -> Result<LandingFile> {
     let place = server.layout.landing();
     let seen = cx.observe(ReadLanding::new(&place))?;
-    match seen.root(&place) {
-        Some(root) => cx.observe(ReadLandingFile::new(root, path)),
-        None => Ok(LandingFile::Missing),
+    let Some(root) = seen.root(&place) else { return Ok(LandingFile::Missing) };
+    let protected = &server.policy.landing.protected;
+    let is_dotted = path.as_str().split('/').any(|name| name.starts_with('.'));
+    if is_dotted || Own::beside(&Tree::default(), protected).has(path) {
+        let Some(live) = seen.live() else { return Ok(LandingFile::Missing) };
+        let release = cx.observe(ReadReleaseTree::new(&place, &live.id))?;
+        if release.tree.get(path).is_none() {
+            return Ok(LandingFile::Missing);
+        }
     }
+    cx.observe(ReadLandingFile::new(root, path))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod publish;
 mod rollback;
 mod settle;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod tidy;
 mod verify;
 

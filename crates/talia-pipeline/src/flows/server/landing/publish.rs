@@ -8,7 +8,7 @@ use crate::{
     server::{
         Fate,
         landing::{
-            AtWeb, LandingPlace, LandingRecord, LandingSeen, ReleaseTree, Stamps, Transaction,
+            AtWeb, LandingPlace, LandingRecord, LandingSeen, Own, ReleaseTree, Stamps, Transaction,
         },
     },
     steps::server::{
@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     super::Server,
-    begin::hidden,
+    begin::own,
     checks::some,
     front::Front,
     switch::{switch_back, switch_to},
@@ -58,15 +58,18 @@ pub(super) fn publish(
     let place = server.layout.landing();
     let Change { transaction, base, announced } = change;
     let is_in_place = transaction.strategy == LandingStrategy::InPlace;
-    let (root, hidden) = match transaction.strategy {
-        LandingStrategy::Release => (place.staging(), Vec::new()),
-        LandingStrategy::InPlace => (place.web().to_owned(), hidden(server, announced)),
+    let (root, own) = match transaction.strategy {
+        LandingStrategy::Release => (place.staging(), Own::default()),
+        LandingStrategy::InPlace => (place.web().to_owned(), own(server, announced)),
     };
-    cx.run(CloseTree::new(&root, &hidden))?;
+    // One that was checked is closed since, and may have got what the live tree has.
+    if !transaction.is_checked {
+        cx.run(CloseTree::new(&root, own.clone()).live(is_in_place))?;
+    }
     let staged = cx.run(
         ReadStaged::new(&place, &root, (*announced).clone())
             .base(seen.live())
-            .hidden(&hidden)
+            .without(&own)
             .completed(transaction.is_checked),
     )?;
     refuse_other(&staged.tree, announced, &staged.odd)?;
@@ -226,7 +229,11 @@ pub(super) fn take_back(
             mark(cx, server, &mut seen, LandingRecord { fate, ..record })?;
         }
         forget_unfound(cx, server, &mut seen)?;
-        cx.run(ForgetTransaction::new(&place))?;
+        let is_in_place = transaction.strategy == LandingStrategy::InPlace;
+        if is_in_place {
+            cx.note("its files may be in place: deploy again, or an older revision");
+        }
+        cx.run(ForgetTransaction::new(&place).interrupted(is_in_place))?;
         restamp(cx, server, &seen)
     })
 }

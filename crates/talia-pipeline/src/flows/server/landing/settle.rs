@@ -161,10 +161,14 @@ fn undo_unswitched(cx: &Context, server: &Server, seen: &mut LandingSeen) -> Res
     let linked = seen.live().map(|live| live.id.clone());
     let unfinished: Vec<LandingRecord> = seen.records.unfinished().cloned().collect();
     for record in unfinished.into_iter().filter(|record| Some(&record.id) != linked.as_ref()) {
-        cx.note(format!("{} was never switched to: it is undone", record.id));
+        let (what, reason) = match record.strategy {
+            LandingStrategy::Release => ("was never switched to", "before the switch"),
+            LandingStrategy::InPlace => ("may be in place in part", "before it was verified"),
+        };
+        cx.note(format!("{} {what}: it is undone", record.id));
         cx.run(RemoveRelease::new(place.release(&record.id)))?;
         seen.trees.remove(&record.id);
-        let fate = Fate::Undone { reason: "its agent ended before the switch".to_owned() };
+        let fate = Fate::Undone { reason: format!("its agent ended {reason}") };
         mark(cx, server, seen, LandingRecord { fate, ..record })?;
     }
     Ok(())

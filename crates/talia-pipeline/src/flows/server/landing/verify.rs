@@ -14,7 +14,10 @@ use crate::{
     },
 };
 
-use super::{super::Server, checks::some};
+use super::{
+    super::Server,
+    checks::{TOLD, some},
+};
 
 /// How many paths are asked for with one command, and how many bytes come.
 const BATCH: usize = 256;
@@ -22,6 +25,8 @@ const BATCH_BYTES: u64 = 64 << 20;
 /// How often is asked again while Nginx's new workers take over.
 const RELOADED_TRIES: usize = 20;
 const NAP: Duration = Duration::from_millis(250);
+/// How long all of it may take.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(300);
 /// What a web server is asked for where a folder is.
 const PAGE: &str = "index.html";
 
@@ -122,10 +127,11 @@ impl Switched<'_> {
         self.now.iter().any(|(_, entry)| is_it(entry))
     }
 
-    /// Asks Nginx for every changed file, and for those that are gone.
+    /// Asks Nginx for every changed file, and for those that are gone, until so many answers
+    /// are wrong as are told.
     ///
     /// # Errors
-    /// A step error with every answer that is not right.
+    /// A step error with the answers that are not right, or when all of them take too long.
     pub(super) fn verify(&self, cx: &Context, server: &Server) -> Result<LandingVerified> {
         let skipped = |reason: &str| {
             cx.skip(reason);
@@ -140,11 +146,17 @@ impl Switched<'_> {
         let mut open: Vec<(String, Expected)> = self.expected().into_iter().collect();
         let all = open.len();
         let mut verified = LandingVerified::default();
+        let mut left = VERIFIED_WITHIN;
         for tries_left in (0..if self.reloaded { RELOADED_TRIES } else { 1 }).rev() {
-            let mut wrong = Vec::new();
+            let (mut wrong, mut later) = (Vec::new(), Vec::new());
             for batch in batches(open) {
-                let answers = cx.run(self.fetch(server, host, &batch))?;
-                for ((url, expected), served) in batch.into_iter().zip(&answers) {
+                if wrong.len() >= TOLD {
+                    later.extend(batch);
+                    continue;
+                }
+                let fetched = cx.run(self.fetch(server, host, &batch).within(left))?;
+                left = left.saturating_sub(fetched.took);
+                for ((url, expected), served) in batch.into_iter().zip(&fetched.served) {
                     if let Err(why) = self.judge(&expected, served, &mut verified) {
                         wrong.push((url, expected, why));
                     }
@@ -153,15 +165,17 @@ impl Switched<'_> {
             if wrong.is_empty() {
                 return Ok(verified);
             }
-            if tries_left == 0 {
+            if tries_left == 0 || left.is_zero() {
+                let least = if later.is_empty() { "" } else { "at least " };
                 let told = wrong.iter().map(|(url, _, why)| format!("https://{host}{url}: {why}"));
                 return Err(Error::step(format!(
-                    "clients do not get this release: {} of {all} answers are wrong",
+                    "clients do not get this release: {least}{} of {all} answers are wrong",
                     wrong.len()
                 ))
                 .tail(some(told)));
             }
-            open = wrong.into_iter().map(|(url, expected, _)| (url, expected)).collect();
+            let wrong = wrong.into_iter().map(|(url, expected, _)| (url, expected));
+            open = wrong.chain(later).collect();
             cx.run(Pause::new("nginx's new workers take over", NAP))?;
         }
         Ok(verified)
@@ -217,6 +231,7 @@ fn batches(all: Vec<(String, Expected)>) -> Vec<Vec<(String, Expected)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Answer, CommandLine, Fake, Pipeline, World, server::Layout, settings::Policy};
 
     fn file(text: &str) -> Entry {
         Entry::file(text.len() as u64, ContentHash::of(text.as_bytes()))
@@ -328,5 +343,38 @@ mod tests {
         let big = BATCH_BYTES;
         assert_eq!(lengths(vec![one(1), one(big), one(big - 1), one(1), one(1)]), [1, 1, 2, 1]);
         assert!(batches(Vec::new()).is_empty());
+    }
+
+    /// What verifying 600 files comes to where every answer is a 404 that takes so long; and
+    /// how often is asked, with the time that each question has.
+    fn refused(seconds: u64, reloaded: bool) -> (String, Vec<Duration>) {
+        let now: Tree = (0..600)
+            .map(|number| (format!("{number:03}").parse().unwrap(), file(&number.to_string())))
+            .collect();
+        let none = Tree::default();
+        let switched = Switched { before: &none, now: &now, kept: &none, protected: &[], reloaded };
+        let policy = Policy { host: Some("talia.example".into()), ..Policy::default() };
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy);
+        let (run, by) = ("run".to_owned(), "ana".parse().unwrap());
+        let server = Server { layout, policy, now_ms: 0, run, by };
+        let answers = move |_: &CommandLine| {
+            let said: String = (0..BATCH).map(|at| format!("404 {at}\n")).collect();
+            Answer::new(0, said, "").lasted(Duration::from_secs(seconds))
+        };
+        let pipeline = Pipeline::new("verify", "/", World::fixed("/", []));
+        let (result, asked) = pipeline.fake(Fake::new(answers), |cx| switched.verify(cx, &server));
+        let curls = asked.iter().filter(|line| line.words().starts_with("curl "));
+        let within = curls.map(|line| line.time_limit().unwrap()).collect();
+        (result.unwrap_err().to_string(), within)
+    }
+
+    #[test]
+    fn what_is_wrong_is_soon_known() {
+        let (error, asked) = refused(1, false);
+        assert!(error.contains("at least 256 of 600 answers are wrong"), "{error}");
+        assert_eq!(asked, [VERIFIED_WITHIN]);
+        let (error, asked) = refused(200, true);
+        assert!(error.contains("answers are wrong"), "{error}");
+        assert_eq!(asked, [VERIFIED_WITHIN, Duration::from_secs(100)]);
     }
 }

@@ -18,8 +18,9 @@ use crate::{
 
 /// How many are asked for at a time.
 const AT_ONCE: usize = 8;
-/// How long one answer may take.
+/// How long one answer may take, and how long a connection of this machine to itself.
 const ONE_WITHIN: Duration = Duration::from_secs(60);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,15 @@ pub struct Served {
     pub size: u64,
 }
 
+/// What was answered to all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The answers, in the order of the questions.
+    pub served: Vec<Served>,
+    /// How long all of it took.
+    pub took: Duration,
+}
+
 /// `curl --parallel … --config -`: asks Nginx for many paths, through TLS and by the name
 /// that clients use, and gives the content of each answer as a hash, in their order.
 ///
@@ -55,12 +65,21 @@ pub struct FetchServed {
     authority: Option<Utf8PathBuf>,
     folder: Utf8PathBuf,
     all: Vec<Fetch>,
+    within: Duration,
 }
 
 impl FetchServed {
     /// Asks this host for these; bodies go through `folder`.
     pub fn new(host: impl Into<String>, folder: impl Into<Utf8PathBuf>, all: Vec<Fetch>) -> Self {
-        Self { host: host.into(), authority: None, folder: folder.into(), all }
+        let (host, folder) = (host.into(), folder.into());
+        Self { host, authority: None, folder, all, within: ONE_WITHIN }
+    }
+
+    /// How long all of it may take; 60 s unless set.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
     }
 
     /// Trusts the authority in this file instead of the system's.
@@ -88,6 +107,7 @@ impl FetchServed {
             // Whatever name an answer leads to, it is asked for here.
             .args(["--resolve", "*:443:127.0.0.1"])
             .args(["--location", "--max-redirs", "3", "--retry", "2"])
+            .args(["--connect-timeout".to_owned(), CONNECTED_WITHIN.as_secs().to_string()])
             .args(["--max-time".to_owned(), ONE_WITHIN.as_secs().to_string()])
             .args(["--write-out", "%{http_code} %{filename_effective}\\n"]);
         if let Some(authority) = &self.authority {
@@ -99,6 +119,7 @@ impl FetchServed {
             .stdout_is_data()
             .capture_bytes(1 << 20)
             .accept(0..=125)
+            .timeout(self.within)
             .purpose("what clients get")
     }
 }
@@ -133,13 +154,13 @@ fn take(path: &Utf8Path) -> io::Result<(ContentHash, u64)> {
 }
 
 impl Step for FetchServed {
-    type Output = Vec<Served>;
+    type Output = Fetched;
 
     fn label(&self) -> String {
         format!("fetch from {}", self.host)
     }
 
-    fn action(&self) -> Action<'_, Vec<Served>> {
+    fn action(&self) -> Action<'_, Fetched> {
         Action::command(self.line(), |answer| {
             let statuses = statuses(answer);
             if statuses.is_empty() && !self.all.is_empty() {
@@ -155,20 +176,21 @@ impl Step for FetchServed {
                 })?;
                 Ok(Served { status: statuses.get(&at).copied().unwrap_or(0), hash, size })
             };
-            (0..self.all.len()).map(served).collect()
+            let served = (0..self.all.len()).map(served).collect::<Result<_>>()?;
+            Ok(Fetched { served, took: answer.duration() })
         })
     }
 
-    fn assume(&self) -> Vec<Served> {
+    fn assume(&self) -> Fetched {
         let served = |fetch: &Fetch| Served {
             status: if fetch.hoped.is_some() { 200 } else { 404 },
             hash: fetch.hoped.unwrap_or_else(|| ContentHash::of(b"")),
             size: 0,
         };
-        self.all.iter().map(served).collect()
+        Fetched { served: self.all.iter().map(served).collect(), took: Duration::ZERO }
     }
 
-    fn summary(&self, served: &Vec<Served>) -> Summary {
+    fn summary(&self, Fetched { served, .. }: &Fetched) -> Summary {
         let well = served.iter().filter(|one| one.status == 200).count();
         Summary::line(format!("{} answers, {well} with a file", served.len()))
     }
@@ -193,7 +215,8 @@ mod tests {
     fn fetch_served_everything() {
         let all = vec![fetch("/index.html"), Fetch { path: "/gone.html".into(), hoped: None }];
         let step = FetchServed::new("talia.example", "/var/lib/talia/production/landing/f", all)
-            .authority(Some("/etc/talia/production/tls/ca.pem".into()));
+            .authority(Some("/etc/talia/production/tls/ca.pem".into()))
+            .within(Duration::from_secs(300));
         check("fetch_served__everything", &step);
     }
 
@@ -215,7 +238,7 @@ mod tests {
             let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
             read(&Answer::new(56, said, "curl: (56) gone\n"))
         };
-        let served = read("404 1\n200 0\n").unwrap();
+        let Fetched { served, .. } = read("404 1\n200 0\n").unwrap();
         let statuses: Vec<u16> = served.iter().map(|one| one.status).collect();
         assert_eq!(statuses, [200, 404, 0]);
         assert_eq!((served[0].hash, served[0].size), (ContentHash::of(b"hi"), 2));

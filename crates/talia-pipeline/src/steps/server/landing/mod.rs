@@ -15,7 +15,7 @@ mod tests;
 mod transaction;
 
 pub use complete::{CompleteStaging, KeepAssets};
-pub use fetch::{Fetch, FetchServed, Served};
+pub use fetch::{Fetch, FetchServed, Fetched, Served};
 pub use look::{
     ReadAnnounced, ReadLanding, ReadLandingFile, ReadOpenTransaction, ReadPublished,
     ReadReleaseTree,
@@ -25,6 +25,8 @@ pub use own::BringOwn;
 pub use place::{CheckPlace, PrepareLanding};
 pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
-pub use staging::{BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging};
+pub use staging::{
+    BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging, StagingNeeds,
+};
 pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
-pub use transaction::{ForgetTransaction, OpenTransaction, WriteTransaction};
+pub use transaction::{ForgetTransaction, OpenTransaction, ShutTransaction, WriteTransaction};

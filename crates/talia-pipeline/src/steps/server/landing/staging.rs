@@ -6,7 +6,9 @@ use crate::{
     error::Result,
     landing::{Tree, TreePath},
     protocol::ReleaseId,
-    server::landing::{LandingPlace, LandingRecord, Made, Owner, Staged, Staging, trusted},
+    server::landing::{
+        LandingPlace, LandingRecord, Made, Needs, Own, Owner, Staged, Staging, trusted,
+    },
     step::{Action, Step, Summary},
 };
 
@@ -17,12 +19,18 @@ pub struct MakeStaging {
     place: LandingPlace,
     live: Option<Utf8PathBuf>,
     base: Tree,
+    announced: Tree,
 }
 
 impl MakeStaging {
-    /// Makes it of what `base` names in the folder `live`.
-    pub fn new(place: &LandingPlace, live: Option<Utf8PathBuf>, base: Tree) -> Self {
-        Self { place: place.clone(), live, base }
+    /// Makes it of what `base` names in the folder `live`, to become `announced`.
+    pub fn new(
+        place: &LandingPlace,
+        live: Option<Utf8PathBuf>,
+        base: Tree,
+        announced: Tree,
+    ) -> Self {
+        Self { place: place.clone(), live, base, announced }
     }
 }
 
@@ -36,7 +44,8 @@ impl Step for MakeStaging {
     fn action(&self) -> Action<'_, Made> {
         let from = self.live.as_ref().map_or("nothing", |live| live.as_str());
         Action::work(format!("make {} of {from}", self.place.staging()), || {
-            Staging::new(self.place.staging()).make(self.live.as_deref(), &self.base)
+            let staging = Staging::new(self.place.staging());
+            staging.make(self.live.as_deref(), &self.base, &self.announced)
         })
     }
 
@@ -45,7 +54,45 @@ impl Step for MakeStaging {
     }
 
     fn summary(&self, made: &Made) -> Summary {
-        Summary::line(format!("{} files shared, {} copied", made.linked, made.copied))
+        let Made { linked, copied, hollow } = made;
+        Summary::line(format!("{linked} files shared, {copied} copied, {hollow} without content"))
+    }
+}
+
+/// In this process: what a staging tree needs beside what is sent, by `lstat` of every live
+/// file.
+#[derive(Debug)]
+pub struct StagingNeeds {
+    live: Utf8PathBuf,
+    base: Tree,
+    announced: Tree,
+}
+
+impl StagingNeeds {
+    /// Those of a tree that is made of what `base` names in the folder `live`.
+    pub fn new(live: impl Into<Utf8PathBuf>, base: Tree, announced: Tree) -> Self {
+        Self { live: live.into(), base, announced }
+    }
+}
+
+impl Step for StagingNeeds {
+    type Output = Needs;
+
+    fn label(&self) -> String {
+        "what a staging tree needs".into()
+    }
+
+    fn action(&self) -> Action<'_, Needs> {
+        let what = format!("look which files of {} are copied", self.live);
+        Action::read(what, || Needs::of(&self.live, &self.base, &self.announced))
+    }
+
+    fn assume(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn summary(&self, needs: &Needs) -> Summary {
+        Summary::line(format!("{} MB, {} files", needs.bytes / 1_000_000, needs.files))
     }
 }
 
@@ -55,13 +102,13 @@ impl Step for MakeStaging {
 pub struct OpenTree {
     root: Utf8PathBuf,
     owner: Owner,
-    protected: Vec<TreePath>,
+    own: Own,
 }
 
 impl OpenTree {
     /// Gives those of this tree away.
-    pub fn new(root: impl Into<Utf8PathBuf>, owner: Owner, protected: &[TreePath]) -> Self {
-        Self { root: root.into(), owner, protected: protected.to_vec() }
+    pub fn new(root: impl Into<Utf8PathBuf>, owner: Owner, own: Own) -> Self {
+        Self { root: root.into(), owner, own }
     }
 }
 
@@ -75,7 +122,7 @@ impl Step for OpenTree {
     fn action(&self) -> Action<'_, ()> {
         let user = self.owner.user;
         Action::work(format!("give the folders of {} to user {user}", self.root), || {
-            Staging::new(&self.root).open(self.owner, &self.protected)
+            Staging::new(&self.root).open(self.owner, &self.own)
         })
     }
 
@@ -87,13 +134,21 @@ impl Step for OpenTree {
 #[derive(Debug)]
 pub struct CloseTree {
     root: Utf8PathBuf,
-    protected: Vec<TreePath>,
+    own: Own,
+    is_live: bool,
 }
 
 impl CloseTree {
     /// Takes this one back.
-    pub fn new(root: impl Into<Utf8PathBuf>, protected: &[TreePath]) -> Self {
-        Self { root: root.into(), protected: protected.to_vec() }
+    pub fn new(root: impl Into<Utf8PathBuf>, own: Own) -> Self {
+        Self { root: root.into(), own, is_live: false }
+    }
+
+    /// It is the live folder: what rsync has not put in place goes.
+    #[must_use]
+    pub fn live(mut self, is_live: bool) -> Self {
+        self.is_live = is_live;
+        self
     }
 }
 
@@ -106,7 +161,9 @@ impl Step for CloseTree {
 
     fn action(&self) -> Action<'_, ()> {
         Action::work(format!("make {} root's", self.root), || {
-            Staging::new(&self.root).close(&self.protected)
+            let tree = Staging::new(&self.root);
+            tree.close(&self.own)?;
+            if self.is_live { tree.sweep(&self.own) } else { Ok(()) }
         })
     }
 
@@ -121,7 +178,7 @@ pub struct ReadStaged {
     root: Utf8PathBuf,
     base: Option<ReleaseId>,
     hoped: Tree,
-    hidden: Vec<TreePath>,
+    own: Own,
     is_completed: bool,
 }
 
@@ -129,7 +186,7 @@ impl ReadStaged {
     /// Reads this tree; `hoped` is what a plan goes on with.
     pub fn new(place: &LandingPlace, root: impl Into<Utf8PathBuf>, hoped: Tree) -> Self {
         let (place, root) = (place.clone(), root.into());
-        Self { place, root, base: None, hoped, hidden: Vec::new(), is_completed: false }
+        Self { place, root, base: None, hoped, own: Own::default(), is_completed: false }
     }
 
     /// Whether it was held against what was announced before, and has more since.
@@ -146,23 +203,22 @@ impl ReadStaged {
         self
     }
 
-    /// These, and what is in them, are no part of it.
+    /// This is no part of it.
     #[must_use]
-    pub fn hidden(mut self, paths: &[TreePath]) -> Self {
-        self.hidden = paths.to_vec();
+    pub fn without(mut self, own: &Own) -> Self {
+        self.own = own.clone();
         self
     }
 
     fn read(&self) -> Result<Staged> {
         let known = self.base.as_ref().map(|base| trusted(&self.place, base)).transpose()?;
-        let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default())?;
-        let is_hidden = |path: &TreePath| {
-            self.hidden.iter().any(|own| path == own || path.is_below(own))
-                || (self.is_completed && self.hoped.get(path).is_none())
-        };
-        staged.stamps.leave_out(is_hidden);
-        staged.fresh.retain(|path| !is_hidden(path));
-        staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_hidden(path)).collect();
+        let mut staged = Staging::new(&self.root).staged(&known.unwrap_or_default(), &self.own)?;
+        if self.is_completed {
+            let is_more = |path: &TreePath| self.hoped.get(path).is_none();
+            staged.stamps.leave_out(is_more);
+            staged.fresh.retain(|path| !is_more(path));
+            staged.tree = staged.tree.into_iter().filter(|(path, _)| !is_more(path)).collect();
+        }
         Ok(staged)
     }
 }
@@ -252,37 +308,46 @@ mod tests {
     use super::{super::tests::*, *};
     use crate::steps::testing::check;
 
-    fn own() -> Vec<TreePath> {
-        vec![".well-known".parse().unwrap()]
+    fn own() -> Own {
+        Own::beside(&Tree::default(), &[".well-known".parse().unwrap()])
     }
 
     #[test]
     fn make_staging_minimal() {
-        check("make_staging__minimal", &MakeStaging::new(&place(), None, Tree::default()));
+        check(
+            "make_staging__minimal",
+            &MakeStaging::new(&place(), None, Tree::default(), Tree::default()),
+        );
     }
 
     #[test]
     fn make_staging_everything() {
         let live = place().release(&record().id);
-        let step = MakeStaging::new(&place(), Some(live), Tree::default());
+        let step = MakeStaging::new(&place(), Some(live), Tree::default(), Tree::default());
         check("make_staging__everything", &step);
+    }
+
+    #[test]
+    fn staging_needs_minimal() {
+        let step = StagingNeeds::new(place().web(), Tree::default(), Tree::default());
+        check("staging_needs__minimal", &step);
     }
 
     #[test]
     fn open_tree_minimal() {
         let owner = Owner { user: 1001, group: 1002 };
-        check("open_tree__minimal", &OpenTree::new(place().staging(), owner, &own()));
+        check("open_tree__minimal", &OpenTree::new(place().staging(), owner, own()));
     }
 
     #[test]
     fn close_tree_minimal() {
-        check("close_tree__minimal", &CloseTree::new(place().staging(), &own()));
+        check("close_tree__minimal", &CloseTree::new(place().staging(), own()));
     }
 
     #[test]
     fn read_staged_minimal() {
         let step = ReadStaged::new(&place(), place().staging(), Tree::default());
-        check("read_staged__minimal", &step.base(Some(&record())).hidden(&own()));
+        check("read_staged__minimal", &step.base(Some(&record())).without(&own()));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::{
     error::Result,
-    landing::{Tree, TreePath},
-    server::landing::{LandingPlace, Transaction},
+    landing::Tree,
+    server::landing::{LandingPlace, Own, Transaction},
     step::{Action, Step, Summary},
 };
 
@@ -57,13 +57,13 @@ impl Step for WriteTransaction {
 pub struct OpenTransaction {
     place: LandingPlace,
     transaction: Transaction,
-    hidden: Vec<TreePath>,
+    hidden: Own,
 }
 
 impl OpenTransaction {
     /// Lets it in for this one.
-    pub fn new(place: &LandingPlace, transaction: Transaction, hidden: &[TreePath]) -> Self {
-        Self { place: place.clone(), transaction, hidden: hidden.to_vec() }
+    pub fn new(place: &LandingPlace, transaction: Transaction, hidden: Own) -> Self {
+        Self { place: place.clone(), transaction, hidden }
     }
 
     fn open(&self) -> Result<()> {
@@ -87,16 +87,55 @@ impl Step for OpenTransaction {
     fn assume(&self) {}
 }
 
+/// In this process: lets no other rsync in; one that works goes on.
+#[derive(Debug)]
+pub struct ShutTransaction {
+    place: LandingPlace,
+    transaction: Transaction,
+}
+
+impl ShutTransaction {
+    /// Lets none into this one.
+    pub fn new(place: &LandingPlace, transaction: &Transaction) -> Self {
+        Self { place: place.clone(), transaction: transaction.clone() }
+    }
+}
+
+impl Step for ShutTransaction {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "let no rsync in".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        Action::work(format!("write {}", self.place.transaction()), || {
+            Transaction { is_open: false, ..self.transaction.clone() }.write(&self.place)
+        })
+    }
+
+    fn assume(&self) {}
+}
+
 /// In this process: from now on no release has begun.
 #[derive(Debug)]
 pub struct ForgetTransaction {
     place: LandingPlace,
+    is_interrupted: bool,
 }
 
 impl ForgetTransaction {
     /// Forgets the one here.
     pub fn new(place: &LandingPlace) -> Self {
-        Self { place: place.clone() }
+        Self { place: place.clone(), is_interrupted: false }
+    }
+
+    /// Whether some of its files may be live, though it is not: so that the next release
+    /// does not take them for edits by hand.
+    #[must_use]
+    pub fn interrupted(mut self, is_interrupted: bool) -> Self {
+        self.is_interrupted = is_interrupted;
+        self
     }
 }
 
@@ -109,7 +148,10 @@ impl Step for ForgetTransaction {
 
     fn action(&self) -> Action<'_, ()> {
         let what = format!("remove {}", self.place.transaction());
-        Action::work(what, || Transaction::forget(&self.place))
+        Action::work(what, || match self.is_interrupted {
+            true => Transaction::interrupt(&self.place),
+            false => Transaction::forget(&self.place),
+        })
     }
 
     fn assume(&self) {}
@@ -129,7 +171,15 @@ mod tests {
 
     #[test]
     fn open_transaction_minimal() {
-        check("open_transaction__minimal", &OpenTransaction::new(&place(), transaction(), &[]));
+        check(
+            "open_transaction__minimal",
+            &OpenTransaction::new(&place(), transaction(), Own::default()),
+        );
+    }
+
+    #[test]
+    fn shut_transaction_minimal() {
+        check("shut_transaction__minimal", &ShutTransaction::new(&place(), &transaction()));
     }
 
     #[test]

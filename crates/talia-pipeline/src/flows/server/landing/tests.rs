@@ -1,0 +1,138 @@
+//! Flows that start no program, on real folders.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
+
+use camino::Utf8PathBuf;
+
+use super::*;
+use crate::{
+    Context, Finished, Pipeline, Result, World,
+    landing::{LandingStrategy, Tree},
+    protocol::{LandingFile, ReleaseId},
+    server::{
+        Layout,
+        landing::{LandingPlace, Transaction},
+    },
+    settings::Policy,
+};
+
+/// A server whose files are in a folder of this test's own.
+struct Ground {
+    root: Utf8PathBuf,
+    server: Server,
+}
+
+impl Ground {
+    fn new(name: &str) -> Self {
+        let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap();
+        let root = base.join(format!("talia landing flow {name} {}", std::process::id()));
+        drop(fs::remove_dir_all(&root));
+        let policy = Policy::default();
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy).below(&root);
+        let (run, by) = ("run".to_owned(), "ana".parse().unwrap());
+        let ground = Self { root, server: Server { layout, policy, now_ms: 9_000, run, by } };
+        fs::create_dir_all(ground.place().records()).unwrap();
+        fs::create_dir_all(ground.place().releases()).unwrap();
+        ground
+    }
+
+    fn place(&self) -> LandingPlace {
+        self.server.layout.landing()
+    }
+
+    /// A transaction that rsync is let into, towards an empty tree.
+    fn open(&self, strategy: LandingStrategy) -> Transaction {
+        let revision = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let transaction = Transaction {
+            id: ReleaseId::new(1_000, &revision),
+            tree: Tree::default().hash(),
+            revision,
+            by: "ana".parse().unwrap(),
+            began_ms: 1_000,
+            base: None,
+            strategy,
+            user: 1001,
+            group: 1002,
+            is_open: true,
+            is_checked: false,
+        };
+        Transaction::announce(&self.place(), &Tree::default(), &Tree::default()).unwrap();
+        transaction.write(&self.place()).unwrap();
+        transaction
+    }
+
+    fn run<T: Send>(&self, flow: impl Fn(&Context, &Server) -> Result<T>) -> Result<T> {
+        let world = World::fixed(&self.root, []);
+        let mut pipeline = Pipeline::new("landing", &self.root, world);
+        let Finished { result, .. } = pipeline.run(|cx| flow(cx, &self.server));
+        result
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.root));
+    }
+}
+
+#[test]
+fn a_transaction_that_ends_lets_no_rsync_in() {
+    let ground = Ground::new("shut");
+    let place = ground.place();
+    let transaction = ground.open(LandingStrategy::Release);
+    // Something that cannot be taken away, as if an rsync had put it there meanwhile.
+    fs::write(place.staging(), "no folder").unwrap();
+    ground.run(|cx, server| abort(cx, server, &transaction.id)).unwrap_err();
+    assert!(!Transaction::read(&place).unwrap().unwrap().is_open);
+
+    fs::remove_file(place.staging()).unwrap();
+    fs::create_dir(place.staging()).unwrap();
+    ground.run(|cx, server| abort(cx, server, &transaction.id)).unwrap();
+    assert_eq!(Transaction::read(&place).unwrap(), None);
+    assert!(!place.staging().exists());
+}
+
+#[test]
+fn a_commit_that_is_asked_again_leaves_the_servers_own_files_alone() {
+    let ground = Ground::new("again");
+    let place = ground.place();
+    let transaction = ground.open(LandingStrategy::Release);
+    // Killed after this, the tree has files of the live one under other names.
+    Transaction { is_checked: true, ..transaction.clone() }.write(&place).unwrap();
+    fs::create_dir_all(place.staging().join(".well-known")).unwrap();
+    let (token, live) = (place.staging().join(".well-known/token"), ground.root.join("live"));
+    fs::write(&live, "token").unwrap();
+    fs::set_permissions(&live, Permissions::from_mode(0o640)).unwrap();
+    fs::hard_link(&live, token).unwrap();
+    ground.run(|cx, server| commit(cx, server, &transaction.id)).unwrap();
+    let token = fs::metadata(place.web().join(".well-known/token")).unwrap();
+    assert_eq!((token.permissions().mode() & 0o777, token.nlink()), (0o640, 2));
+}
+
+#[test]
+fn a_question_is_answered_with_what_all_may_read_of_what_is_published() {
+    let ground = Ground::new("read");
+    let web = ground.place().web().to_owned();
+    for (name, mode) in [
+        ("index.html", 0o644),
+        ("config.php", 0o640),
+        ("shut/in", 0o644),
+        (".git/config", 0o644),
+        (".well-known/own", 0o644),
+    ] {
+        let path = web.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "text").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(web.join("shut"), Permissions::from_mode(0o750)).unwrap();
+    let ask =
+        |name: &str| ground.run(|cx, server| read(cx, server, &name.parse().unwrap())).unwrap();
+    assert_eq!(ask("index.html"), LandingFile::Text { text: "text".into() });
+    for name in ["config.php", "shut/in", ".git/config", ".well-known/own"] {
+        assert_eq!(ask(name), LandingFile::Missing, "{name}");
+    }
+}
