@@ -54,7 +54,7 @@ impl Here {
     fn asked(&self, ask: impl Fn(&Ask<'_>) -> Result<ExitCode>) -> (Result<ExitCode>, String) {
         let told = Told::default();
         let feed = Feed::new(told.clone(), || {});
-        let result = ask(&Ask { site: &self.site, feed: &feed, text: "prune" });
+        let result = ask(&Ask { site: &self.site, feed: &feed, text: "prune", run: None });
         feed.finish(Duration::from_secs(5));
         let told = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
         (result, told)

@@ -32,6 +32,12 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
     let site = yard.site();
     let page = Page::new(&site);
     page.have("one");
+    let own = format!("{}/.well-known/token", page.web());
+    page.script(&format!(
+        "install -d -o www-data {}/.well-known; echo own > {own}; chown www-data {own}; \
+         chmod 640 {own}",
+        page.web()
+    ));
     page.version("two");
     let id = page.opened();
     let begin = last_steps(&page);
@@ -90,6 +96,8 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
             }
         }
         page.is_settled_at("two");
+        let whose = page.script(&format!("stat -c '%U %a' {own} $(dirname {own})"));
+        assert_eq!(whose, "www-data 640\nwww-data 755", "commit, killed after {n}");
         back_to_one(&page);
     }
 
