@@ -11,8 +11,8 @@ mod beneath;
 mod files;
 mod folders;
 mod hashing;
+mod hidden;
 mod interrupted;
-mod own;
 mod place;
 mod published;
 mod record;
@@ -28,7 +28,7 @@ mod walk;
 
 pub use at_file::{AtFile, look_at};
 pub use beneath::Owner;
-pub use own::Own;
+pub use hidden::Own;
 pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};
 pub use record::{LandingRecord, LandingRecords, ReleaseTree, assets_to_keep};
