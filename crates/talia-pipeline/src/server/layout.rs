@@ -179,7 +179,8 @@ impl Layout {
 
     /// The landing page.
     pub fn landing(&self) -> LandingPlace {
-        LandingPlace::new(self.web.clone(), self.own().join("landing"), self.environment.as_str())
+        let own = self.own().join("landing");
+        LandingPlace::new(self.root.clone(), self.web.clone(), own, self.environment.as_str())
     }
 
     /// The app's logs in a slot.

@@ -14,17 +14,28 @@ pub const VERSION_FILE: &str = ".talia-version.json";
 /// [`Layout::landing`](crate::server::Layout::landing).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LandingPlace {
+    root: Utf8PathBuf,
     web: Utf8PathBuf,
     own: Utf8PathBuf,
     trees: Utf8PathBuf,
 }
 
 impl LandingPlace {
-    pub(in crate::server) fn new(web: Utf8PathBuf, own: Utf8PathBuf, environment: &str) -> Self {
+    pub(in crate::server) fn new(
+        root: Utf8PathBuf,
+        web: Utf8PathBuf,
+        own: Utf8PathBuf,
+        environment: &str,
+    ) -> Self {
         let beside = web.parent().unwrap_or(Utf8Path::new("/"));
         // On the same file system: a rename does not leave one.
         let trees = beside.join(".talia-landing").join(environment);
-        Self { web, own, trees }
+        Self { root, web, own, trees }
+    }
+
+    /// What all of it is below: `/`, but in tests.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
     }
 
     /// The live path: what Nginx serves.

@@ -26,17 +26,21 @@ impl CheckPlace {
     }
 
     fn check(&self) -> Result<()> {
+        let root = self.place.root();
+        let look = |folder: &Utf8Path| match fs::symlink_metadata(folder) {
+            // What is not there is made, in a folder that is root's alone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            data => data.map(Some).map_err(|cause| {
+                Error::preflight(format!("{folder} cannot be looked at")).caused_by(cause)
+            }),
+        };
+        let owner = look(root)?.map_or(0, |data| data.uid());
         let above_web = self.place.web().ancestors().skip(1);
         let releases = self.place.releases();
-        for folder in above_web.chain(releases.ancestors().take(3)) {
-            let data = match fs::symlink_metadata(folder) {
-                // What is not there is made, in a folder that is root's alone.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                data => data.map_err(|cause| {
-                    Error::preflight(format!("{folder} cannot be looked at")).caused_by(cause)
-                })?,
-            };
-            if data.uid() != 0 || data.mode() & 0o022 != 0 || !data.is_dir() {
+        let folders = above_web.take_while(|folder| folder.starts_with(root));
+        for folder in folders.chain(releases.ancestors().take(3)) {
+            let Some(data) = look(folder)? else { continue };
+            if data.uid() != owner || data.mode() & 0o022 != 0 || !data.is_dir() {
                 return Err(Error::refused(format!(
                     "{folder} can be changed by others than root, who could publish what they want"
                 ))
