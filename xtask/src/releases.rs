@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use talia_pipeline::{
     ExitCode, Result, World,
-    protocol::{Role, to_json},
+    protocol::{ReleaseId, Role, to_json},
     report::console,
     server::{Fate, Record},
 };
@@ -24,24 +24,26 @@ pub(crate) fn command() -> Command {
 
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let target = Target::open(matches, world, Role::Deploy)?;
-    let records = target.ask(matches, |cx, remote| remote.releases(cx))?;
+    let (records, state) =
+        target.ask(matches, |cx, remote| Ok((remote.releases(cx)?, remote.status(cx)?)))?;
     if matches.get_flag("json") {
         console::print(&format!("{}\n", to_json(&records)));
     } else if records.is_empty() {
         console::print("Nothing was released there yet.\n");
     } else {
-        console::print(&told(&records, target.session.world.now_ms()));
+        let live = state.live.map(|live| live.release);
+        console::print(&told(&records, live.as_ref(), target.session.world.now_ms()));
     }
     Ok(ExitCode::Success)
 }
 
-/// A line each; the newest that was good is the live one.
-fn told(records: &[Record], now_ms: u64) -> String {
-    let live = records.iter().position(Record::was_good);
-    let line = |(at, record): (usize, &Record)| {
+/// A line each. Which one is live, only its server knows: one that was good may have been
+/// given up since.
+fn told(records: &[Record], live: Option<&ReleaseId>, now_ms: u64) -> String {
+    let line = |record: &Record| {
         let fate = match &record.fate {
+            _ if Some(&record.id) == live => "live".to_owned(),
             Fate::Begun => "begun, and not ended yet".to_owned(),
-            Fate::Live { .. } if Some(at) == live => "live".to_owned(),
             Fate::Live { .. } => "was live".to_owned(),
             Fate::Undone { reason } => {
                 format!("undone: {}", harmless(reason.lines().next().unwrap_or_default()))
@@ -54,7 +56,7 @@ fn told(records: &[Record], now_ms: u64) -> String {
         let began = ago(now_ms, record.began_ms);
         [record.id.to_string(), began, record.by.to_string(), record.slot.to_string(), fate]
     };
-    columns(&records.iter().enumerate().map(line).collect::<Vec<_>>())
+    columns(&records.iter().map(line).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_good_one_is_the_live_one() {
+    fn what_the_server_says_is_live_is_the_live_one() {
         let record = |id: &str, of: &str, fate: &str| -> Record {
             let text = format!(
                 r#"{{"id":"{id}","revision":"0123456789abcdef0123456789abcdef01234567",
@@ -85,11 +87,11 @@ mod tests {
         ];
         let since = "2026-11-24 05:15 UTC, 3 h ago";
         assert_eq!(
-            told(&records, 1_795_508_100_000),
+            told(&records, Some(&c.parse().unwrap()), 1_795_508_100_000),
             format!(
                 "{a}  {since}  ana  blue  undone: not healthy\n\
-                 {b}  {since}  ana  blue  live, a rollback to {c}\n\
-                 {c}  {since}  ana  blue  was live\n"
+                 {b}  {since}  ana  blue  was live, a rollback to {c}\n\
+                 {c}  {since}  ana  blue  live\n"
             )
         );
     }

@@ -5,6 +5,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use crate::{
@@ -213,6 +214,11 @@ impl Context {
     pub fn sheltered<T>(&self, steps: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         let inner = self.child_under(&self.place(), self.cancel.sheltered());
         run_branch(&inner, steps).unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+
+    /// Time since the world was read: for a deadline over several steps.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.core.elapsed()
     }
 
     /// Whether the run was asked to end. Steps are refused then; a flow that puts

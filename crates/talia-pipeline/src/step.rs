@@ -89,8 +89,6 @@ pub struct Try<'a> {
     pub answer: &'a Answer,
     /// Whether the deadline has come, so that there is no further try.
     pub is_last: bool,
-    /// How long ago the first try began.
-    pub since: Duration,
 }
 
 /// What is to be done after one try.
@@ -249,14 +247,7 @@ impl Answer {
 impl<'a> Try<'a> {
     /// One try, for a fake runner.
     pub fn new(answer: &'a Answer, is_last: bool) -> Self {
-        Self { answer, is_last, since: Duration::ZERO }
-    }
-
-    /// Says how long ago the first one began.
-    #[must_use]
-    pub fn since(mut self, since: Duration) -> Self {
-        self.since = since;
-        self
+        Self { answer, is_last }
     }
 }
 

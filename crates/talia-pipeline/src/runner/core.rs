@@ -115,6 +115,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.shell.world().elapsed()
+    }
+
     /// Cancels the run, once: a second interrupt would take the children's grace.
     pub(crate) fn stop(&self) {
         if !self.cancel.is_cancelled() {

@@ -38,7 +38,7 @@ impl Shell {
             let since = self.world().elapsed().saturating_sub(began);
             let left = pace.deadline.checked_sub(since);
             let is_last = left.is_none_or(|left| left < pace.interval);
-            let verdict = judge(&Try::new(&answer, is_last).since(since)).map_err(|error| {
+            let verdict = judge(&Try::new(&answer, is_last)).map_err(|error| {
                 let own = !error.last_lines().is_empty();
                 if own { error } else { error.tail(answer.last_lines(20)) }
             })?;

@@ -11,7 +11,7 @@ use talia_pipeline::{
 
 use crate::{
     compose::{Here, in_front},
-    support::write,
+    support::{edit, write},
 };
 
 pub(crate) const OLD: &str = "20261124T041500Z-0123456789ab";
@@ -82,10 +82,14 @@ impl Two {
 
     fn pipeline(&self) -> Pipeline {
         let folder = self.here.root.path();
-        let containers = folder.join("containers");
+        let (containers, slow) = (folder.join("containers"), folder.join("slow"));
         let docker = format!(
             r#"case "$1 $2" in
+            "container "*) [ ! -e '{slow}' ] || {{ sleep 3; echo "$2" >> '{slow}'; }} ;;
+            esac
+            case "$1 $2" in
             "container ls") cat '{containers}' ;;
+            "container inspect") echo 0 ;;
             "image inspect") echo sha256:1 ;;
             "info "*) echo '{{"ServerVersion":"20.10.24","DockerRootDir":"/","ClientInfo":
                 {{"Plugins":[{{"Name":"compose","Version":"v2.20.0"}}]}}}}' ;;
@@ -96,7 +100,8 @@ impl Two {
         let site = self.here.server.layout.nginx_site();
         let nginx = format!("if grep -q wrong '{site}'; then echo 'no: wrong' >&2; exit 1; fi");
         let systemctl = format!("echo \"$@\" >> '{}'", folder.join("asked"));
-        let curl = format!("printf '{{\"revision\":\"{REVISION}\"}}\\n200'");
+        let sick = folder.join("sick");
+        let curl = format!("[ -e '{sick}' ] || printf '{{\"revision\":\"{REVISION}\"}}\\n200'");
         let scripts = [
             ("docker", docker.as_str()),
             ("nginx", &nginx),
@@ -182,4 +187,19 @@ fn the_files_of_a_release_count_before_anything_else_is_tidied() {
     let at = |step: &str| plan.find(step).unwrap_or_else(|| panic!("no {step:?} in {plan}"));
     let steps = ["wait for health", "record\n", "keep the files", "drain green", "end talia-"];
     assert!(steps.map(at).is_sorted(), "{plan}");
+}
+
+/// An engine that hangs takes of the time that a release may take to be healthy.
+#[test]
+fn a_deadline_is_one_while_the_engine_hangs() {
+    let two = Two::new("[backup]\ndatabase = \"none\"\n[health]\ndeadline_seconds = 8\n");
+    let record = two.here.server.layout.releases().join(NEW).join("record.json");
+    edit(&record, r#"{"live":{"at_ms":1}}"#, "\"begun\"");
+    let folder = two.here.root.path();
+    write(&folder.join("sick"), "");
+    write(&folder.join("slow"), "");
+    two.settle();
+    let asked = fs::read_to_string(folder.join("slow")).unwrap();
+    // One look at everything, then one at the container: three and six seconds are over.
+    assert_eq!(asked, "ls\nls\ninspect\n");
 }

@@ -34,7 +34,10 @@ pub fn push(cx: &Context, server: &Server, file: PushedFile, content: Vec<u8>) -
     match file {
         PushedFile::Site => return push_site(cx, server, content),
         PushedFile::Env => drop(env_file::read(&content)?),
-        PushedFile::Compose | PushedFile::Override => may_be_used(cx, server, file, &content)?,
+        PushedFile::Compose => may_be_used(cx, server, &content)?,
+        PushedFile::Override => {
+            return Err(Error::usage("what is added to the compose file comes with the host"));
+        }
     }
     cx.run(PushFile::new(&server.layout, file, content, server.now_ms))
 }
@@ -95,18 +98,14 @@ fn push_site(cx: &Context, server: &Server, content: Vec<u8>) -> Result<()> {
 
 /// Tries a compose file where no release takes it from, with everything that belongs
 /// to it, before it takes the place of the one that counts.
-fn may_be_used(cx: &Context, server: &Server, file: PushedFile, content: &[u8]) -> Result<()> {
+fn may_be_used(cx: &Context, server: &Server, content: &[u8]) -> Result<()> {
     let now = |file: PushedFile| std::fs::read(file.path(&server.layout)).ok();
-    let mut files = ServerFiles {
-        compose: now(PushedFile::Compose).unwrap_or_default(),
+    let files = ServerFiles {
+        compose: content.to_vec(),
         extra: now(PushedFile::Override),
         env: now(PushedFile::Env).unwrap_or_default(),
         ..ServerFiles::default()
     };
-    match file {
-        PushedFile::Override => files.extra = Some(content.to_vec()),
-        _ => files.compose = content.to_vec(),
-    }
     let folder = server.layout.scratch();
     let mut compose = Compose::new(server.layout.project(Slot::Blue), &folder);
     if files.extra.is_some() {

@@ -43,7 +43,7 @@ pub(super) fn wait_healthy(
     health: &Health,
 ) -> Result<()> {
     let at = || server.endpoint(record.slot);
-    let (mut left, mut in_a_row) = (health.deadline, 0);
+    let (until, mut in_a_row) = (cx.elapsed() + health.deadline, 0);
     // A new container has not ended yet; one that runs for long may have, some day.
     let restarts = match record.fate {
         Fate::Begun => Some(0),
@@ -53,14 +53,15 @@ pub(super) fn wait_healthy(
         },
     };
     loop {
+        // An engine that does not answer takes its time, too.
+        let left = until.saturating_sub(cx.elapsed());
         let ask = SlotHealth::new(at(), &record.revision, health, ROUND.min(left));
         match cx.run(ask.after(in_a_row))? {
             Waited::Healthy => break,
-            Waited::NotYet { reason, in_a_row: so_far, took } => {
+            Waited::NotYet { reason, in_a_row: so_far } => {
                 in_a_row = so_far;
                 // The next round begins an interval later.
-                left = left.saturating_sub(took + health.interval);
-                if left.is_zero() {
+                if cx.elapsed() + health.interval >= until {
                     let within = health.deadline.as_secs();
                     return Err(Error::step(format!("not healthy within {within} s: {reason}")));
                 }

@@ -59,8 +59,6 @@ pub enum Waited {
         reason: String,
         /// How many right answers in a row there were at the end.
         in_a_row: u32,
-        /// How long it took.
-        took: Duration,
     },
 }
 
@@ -174,8 +172,7 @@ impl Step for SlotHealth {
             Ok(match count.judge(one.answer)? {
                 Verdict::Done(()) => Verdict::Done(Waited::Healthy),
                 Verdict::Again(reason) if one.is_last => {
-                    let (in_a_row, took) = (count.in_a_row, one.since);
-                    Verdict::Done(Waited::NotYet { reason, in_a_row, took })
+                    Verdict::Done(Waited::NotYet { reason, in_a_row: count.in_a_row })
                 }
                 Verdict::Again(reason) => Verdict::Again(reason),
             })
