@@ -74,8 +74,8 @@ pub(crate) fn a_service_on_a_port_is_released(yard: &Yard) {
     assert_eq!(site.containers(), containers);
     let fails = site.images.version("health fails", Behaviour::HealthFails);
     {
-        let _deadline = site.policy("deadline_seconds", "2");
-        site.release(&fails).failed(1, &["not healthy within 2 s", "503"]);
+        let _deadline = site.policy("deadline_seconds", "4");
+        site.release(&fails).failed(1, &["not healthy within 4 s", "503"]);
     }
     site.is_settled_at(&a);
     assert_eq!((site.nginx_workers(), site.containers()), (workers, containers));

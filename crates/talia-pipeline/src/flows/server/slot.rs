@@ -60,6 +60,8 @@ pub(super) fn wait_healthy(
             Waited::Healthy => break,
             Waited::NotYet { reason, in_a_row: so_far } => {
                 in_a_row = so_far;
+                // Why it is not healthy, if it has ended.
+                still_runs(cx, server, record, restarts)?;
                 // The next round begins an interval later.
                 if cx.elapsed() + health.interval >= until {
                     let within = health.deadline.as_secs();
@@ -67,7 +69,6 @@ pub(super) fn wait_healthy(
                 }
             }
         }
-        still_runs(cx, server, record, restarts)?;
     }
     if !health.stability.is_zero() {
         cx.run(SlotStable::new(at(), &record.revision, health))?;

@@ -129,6 +129,7 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
         "die after \"take the tree back\"",
         "die before \"switch to\"",
         "die after \"switch to\"",
+        "die before \"keep the folder\"",
         "die after \"keep the folder\"",
         "die after \"fetch from\"",
     ] {

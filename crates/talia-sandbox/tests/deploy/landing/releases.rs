@@ -122,6 +122,10 @@ pub(crate) fn changes_are_released_and_rolled_back(yard: &Yard) {
     assert_eq!(page.served("/only-in-two.html"), (200, "three".into()));
     assert_eq!(page.served(&format!("/{}", asset("two"))), (200, "two".into()));
 
+    page.script(&format!(
+        "mkdir --parents {0}/.well-known; printf 'by hand' > {0}/.well-known/later",
+        page.web()
+    ));
     // Asked twice, it leads back once.
     let from = page.index(None).live.unwrap().release;
     let rollback =
@@ -131,6 +135,7 @@ pub(crate) fn changes_are_released_and_rolled_back(yard: &Yard) {
     assert!(!back.unchanged && again.unchanged);
     page.version("two");
     page.is_settled_at("two");
+    assert_eq!(page.served("/.well-known/later"), (200, "by hand".into()), "no release's");
     let further: LandingReleased = page.rollback(None).answer();
     page.is_settled_at("one");
     crawler.missed_nothing();

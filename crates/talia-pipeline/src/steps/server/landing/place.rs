@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
 };
 
+use camino::Utf8Path;
+
 use crate::{
     error::{Error, Result},
     server::landing::{LandingPlace, make_public},
