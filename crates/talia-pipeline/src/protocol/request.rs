@@ -283,9 +283,7 @@ impl FromStr for Request {
             }
             "cancel" => Self::Cancel(None),
             "landing" => Self::Landing(LandingRequest::parse(&mut words)?),
-            "rsync" if ["--server", "--daemon", "."].iter().all(|word| words.flag(word)) => {
-                Self::Rsync
-            }
+            "rsync" if ["--server", "--daemon", "."].iter().all(|it| words.flag(it)) => Self::Rsync,
             "latest" => {
                 words.keyword("moved")?;
                 Self::LatestMoved(words.parse("a release's id")?)
