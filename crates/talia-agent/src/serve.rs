@@ -16,6 +16,7 @@ use talia_pipeline::{
         RunId, Version, Who, Whose,
     },
     report::{Feed, Journal},
+    secret::Masker,
     server::{
         Layout, Lock, PushedFile, Records, end_holders, holder, holds, interrupt_holder,
         landing::Owner, policies,
@@ -203,7 +204,10 @@ impl Ask<'_> {
         let ((steps, text), refused) = self.planned(|cx| release(cx, &server, order));
         let mut pipeline = self.pipeline(&self.site.signals);
         let finished = pipeline.run(|cx| difference(cx, &server));
-        let (state, difference) = finished.result?;
+        let (state, mut difference) = finished.result?;
+        // A compose file may hold what `.env` holds as well.
+        let masker = Masker::new(pipeline.secret_values());
+        difference.compose_diff = masker.mask(&difference.compose_diff).into_owned();
         Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
     }
 

@@ -194,12 +194,24 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     let path = format!("{}/docker-compose.yml", site.folder());
     let before = site.droplet.read(&path).unwrap();
     let mut edited = before.clone();
-    edited.extend_from_slice(b"# by hand\n");
+    let env = site.droplet.read(&format!("{}/.env", site.folder())).unwrap();
+    let env = String::from_utf8(env).unwrap();
+    let url = env.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap();
+    let url = url.trim_matches(['"', '\'']);
+    edited.extend_from_slice(format!("# by hand {url}\n").as_bytes());
     site.droplet.write(&path, &edited, 0o644).unwrap();
     let refused = site.release(&b);
     println!("{}", refused.failure());
     refused.failed(4, &["docker-compose.yml", "--accept-drift", "server compose push FILE"]);
     assert!(site.status().drift.iter().any(|file| file.contains("docker-compose.yml")));
+    // A plan shows the edit, and nothing that is secret.
+    let plan = Request::Plan {
+        digest: Some(b.digest.clone()),
+        revision: b.revision.clone(),
+        accept_drift: true,
+    };
+    let told = format!("{:?}", site.ask(Role::Deploy, &plan));
+    assert!(told.contains("+# by hand ") && !told.contains(url), "{told}");
     site.is_settled_at(&a);
     let Request::Release { digest, revision, after, by, .. } =
         site.release_request(&b, site.live())
