@@ -280,7 +280,7 @@ mod tests {
         LandingSeen::look(&ground.place()).unwrap()
     }
 
-    /// As it is where the folders are root's: those of a test never are.
+    /// Past what `settle` refuses: whose the folders are, and what is live unknown.
     fn put_right_now(ground: &Ground) -> Result<LandingSeen> {
         run(|cx| put_right(cx, &server(ground), look(ground), None))
     }
