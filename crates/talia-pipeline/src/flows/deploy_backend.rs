@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::{
@@ -27,6 +29,10 @@ use super::{
     publish::{Publish, Registry, Tagged, build, choose, find, log_in},
     remote::run_id,
 };
+
+/// How long after a release its move of `latest` may still begin. With
+/// [`MoveTag::WITHIN`] it is over before the server stops to hold its lock for it.
+const MOVE_BEGINS_WITHIN: Duration = Duration::from_secs(8);
 
 /// What is to be deployed, and where.
 #[derive(Debug, Clone)]
@@ -146,12 +152,14 @@ pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> 
     };
     let hoped = hoped(order, prospect, &digest);
     let released: Released = order.remote.run(cx, request, hoped)?;
+    let too_late = cx.elapsed() + MOVE_BEGINS_WITHIN;
     // It is live: what belongs to it is not left half done.
     let latest = cx.sheltered(|cx| {
         if !released.waits_for_latest {
             return Ok(Latest::NotOurs);
         }
-        let latest = move_latest(cx, order, &prospect.registry, &prospect.chosen, &digest)
+        let (registry, chosen) = (&prospect.registry, &prospect.chosen);
+        let latest = move_latest(cx, order, registry, chosen, &digest, Some(too_late))
             .unwrap_or_else(|error| {
                 cx.note(format!("`latest` was not moved, the next deploy does it: {error}"));
                 Latest::Stays(error.to_string())
@@ -191,7 +199,7 @@ fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<De
         return Err(refused(&reason));
     }
     let (digest, built) = image(cx, order, prospect)?;
-    let latest = move_latest(cx, order, registry, chosen, &digest)?;
+    let latest = move_latest(cx, order, registry, chosen, &digest, None)?;
     if let Latest::Stays(reason) = &latest {
         return Err(refused(reason));
     }
@@ -220,13 +228,15 @@ pub(super) fn refuse(state: &ServerState, refused: &[Refusal]) -> Result<()> {
     if refusals.is_empty() { Ok(()) } else { Err(Error::all(refusals)) }
 }
 
-/// Points `latest` at the image, never back in the history of git.
+/// Points `latest` at the image, never back in the history of git; nothing where it is
+/// too late by the time its registry has said what it is at.
 fn move_latest(
     cx: &Context,
     order: &Deploy<'_>,
     registry: &Registry,
     chosen: &Chosen,
     digest: &Digest,
+    too_late: Option<Duration>,
 ) -> Result<Latest> {
     let latest = ImageTag::latest();
     let now = registry.tagged_now(cx, &latest)?;
@@ -238,6 +248,9 @@ fn move_latest(
         return Ok(Latest::Stays(reason));
     }
     let exactly = cx.observe(CopiesExactly)?;
+    if too_late.is_some_and(|too_late| cx.elapsed() > too_late) {
+        return Err(Error::step("the registry took too long to say what it is at"));
+    }
     let step = MoveTag::new(&registry.repository, latest, digest.clone()).exactly(exactly);
     cx.run(registry.with_login(step, MoveTag::config, MoveTag::credential))?;
     Ok(Latest::Moved)

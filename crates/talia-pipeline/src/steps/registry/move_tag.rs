@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    failure::{QUESTION, docker, registry_of},
+    failure::{docker, registry_of},
     tag::ImageTag,
 };
 
@@ -16,7 +18,8 @@ use super::{
 /// - Command: `docker buildx imagetools create [--prefer-index=false]
 ///   --tag=REPOSITORY:TAG -- REPOSITORY@DIGEST`: on the registry's side, nothing is
 ///   pulled or pushed but the manifest.
-/// - Exits: 0. Up to 3 attempts: the same tag at the same image again changes nothing.
+/// - Exits: 0. Up to 2 attempts, the same tag at the same image again changes nothing;
+///   over within [`MoveTag::WITHIN`], because a lock is not held for ever.
 /// - Touches: the registry. A registry has no compare-and-set: who moves a tag must
 ///   hold a lock of its own.
 /// - Note: buildx before 0.15 does not know `--prefer-index` and wraps a single
@@ -40,7 +43,13 @@ pub struct MoveTag {
     credential: Option<String>,
 }
 
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
 impl MoveTag {
+    /// Longer than both attempts take, with the pause between them.
+    pub const WITHIN: Duration = Duration::from_secs(18);
+
     /// Points this tag of this repository at the image of this digest.
     pub fn new(repository: impl Into<String>, tag: ImageTag, digest: Digest) -> Self {
         let repository = repository.into();
@@ -90,8 +99,8 @@ impl Step for MoveTag {
             .option("--tag", self.tag.of(&self.repository))
             .operand(self.digest.of(&self.repository))
             .effect(Effect::Remote)
-            .attempts(3)
-            .timeout(QUESTION)
+            .attempts(2)
+            .timeout(ATTEMPT)
             .requires("docker-buildx")
             .purpose(purpose);
         Action::command(line, |_| Ok(()))
