@@ -7,7 +7,7 @@ use talia_pipeline::{
 use talia_sandbox::Balloon;
 
 use crate::{
-    kit::{Site, Yard},
+    kit::{Site, Yard, seen},
     load::Mix,
 };
 
@@ -46,7 +46,18 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     site.is_settled_at(&a);
     site.released(&b);
     site.is_settled_at(&b);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    for (injected, said) in [
+        ("the engine's disk is full while the image is pulled", failed),
+        ("the same before a release begins", early),
+        ("the journal's disk is full", refused),
+    ] {
+        seen(
+            "13",
+            injected,
+            format!("{}; the old one served: {served}; rerun: exit 0", said.brief()),
+        );
+    }
 }
 
 /// Fills the disk in the middle of a dump, and again when nothing but the switch and its
@@ -82,9 +93,20 @@ pub(crate) fn a_disk_that_fills_up_during_a_release(yard: &Yard) {
         balloon.free().unwrap();
         failed.failed(1, &["No space left on device"]);
         assert_eq!(site.containers(), before);
-        assert_eq!(backups(), files, "the last backup is there, and nothing half done");
+        let now = backups();
+        assert_eq!(now, files, "the last backup is there, and nothing half done");
+        let bytes = kept.bytes;
         assert_eq!(site.status().backup, Some(kept));
         site.is_settled_at(&a);
+        seen(
+            "13",
+            "the disk fills up in the middle of a dump",
+            format!(
+                "{}; same container; {} files of backups as before, the last one of {bytes} bytes",
+                failed.brief(),
+                now.lines().count(),
+            ),
+        );
     }
     sql("DROP TABLE heavy").unwrap();
 
@@ -99,5 +121,10 @@ pub(crate) fn a_disk_that_fills_up_during_a_release(yard: &Yard) {
     assert_eq!(site.status().served, Ok(a.revision.clone()));
     site.released(&b);
     site.is_settled_at(&b);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "13",
+        "the disk fills up just before the switch",
+        format!("{}; the old one served: {served}; rerun: exit 0", failed.brief()),
+    );
 }

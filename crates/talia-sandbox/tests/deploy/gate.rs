@@ -12,7 +12,7 @@ use talia_pipeline::{
     templates::{AGENT, Role},
 };
 
-use crate::kit::{Asking, Said, Site, Yard, output, until};
+use crate::kit::{Asking, Said, Site, Yard, output, seen, until};
 
 const SOON: Duration = Duration::from_secs(10);
 /// What nobody who is refused may have run.
@@ -32,8 +32,8 @@ pub(crate) fn state_of(site: &Site) -> String {
 
 /// One line of the table.
 fn tell(name: &str, exit: Option<i32>, answer: &str) {
-    let exit = exit.map_or("-".to_owned(), |exit| exit.to_string());
-    println!("    {exit:>3} | {name:<46} | {}", answer.lines().next().unwrap_or_default());
+    let exit = exit.map_or(String::new(), |exit| format!("exit {exit}: "));
+    seen("25", name, format!("{exit}{}", answer.lines().next().unwrap_or_default()));
 }
 
 /// What whoever asked is told: the agent's one line, else the last one of ssh.
@@ -141,7 +141,6 @@ pub(crate) fn a_deploy_key_gets_requests_and_nothing_else(yard: &Yard) {
         assert!(exits.iter().any(|exit| said.exit == Some(*exit)), "{name}: {said:#?}");
         assert!(!answer.is_empty() && !format!("{said:?}").contains("uid="), "{name}: {said:#?}");
     };
-    println!("    exit | attempt | answer");
     refused("(no command)", &try_it(&site, &[], &[]), &[4]);
     for (request, exit) in refused_requests(live.as_str()) {
         refused(&shown(&request), &try_it(&site, &[], &[&request]), &[exit]);
@@ -166,8 +165,17 @@ pub(crate) fn a_deploy_key_gets_requests_and_nothing_else(yard: &Yard) {
     refused("-W 127.0.0.1:80", &try_it(&site, &["-W", "127.0.0.1:80"], &[]), &[255]);
     nothing_is_fetched(&site);
     nothing_comes_along(&site);
-    assert_eq!(state_of(&site), before, "something on the server is another one");
+    let after = state_of(&site);
+    assert_eq!(after, before, "something on the server is another one");
     nothing_was_run(&site);
+    seen(
+        "25",
+        "all of them together",
+        format!(
+            "{} lines of the server's state are the same; nothing was run",
+            after.lines().count()
+        ),
+    );
 }
 
 /// Nothing is where it would be, and the search would find it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use talia_pipeline::{protocol::Request, templates::Role};
 
 use crate::{
-    kit::{Site, Yard},
+    kit::{Site, Yard, seen},
     load::{Kind, Mix},
 };
 
@@ -94,9 +94,20 @@ pub(crate) fn one_of_two_releases_at_once_wins(yard: &Yard) {
     // The other one was decided on when another version was live.
     let late = if winner == &b { &c } else { &b };
     let request = site.release_request(late, live);
-    site.ask(Role::Deploy, &request).failed(4, &["was decided on"]);
+    let decided = site.ask(Role::Deploy, &request);
+    decided.failed(4, &["was decided on"]);
     site.is_settled_at(winner);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "7",
+        "two releases at once",
+        format!(
+            "one: {}; the other: {}; asked again: {}; {served}",
+            won.brief(),
+            lost.brief(),
+            decided.brief(),
+        ),
+    );
 }
 
 /// Where a service may not run twice: clients wait, and what fails is put back.

@@ -16,7 +16,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    kit::{Yard, said, until, within},
+    kit::{Yard, said, seen, until, within, words},
     load::Mix,
 };
 
@@ -31,14 +31,24 @@ pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     let holder = site.status().lock.expect("it holds the lock");
     assert_eq!((holder.doing.as_str(), holder.by.as_str()), ("release", "test"));
     // Who is refused hears who works there, since when, and as which run.
-    site.release(&b).failed(4, &["test works on this server: release, since", &holder.run]);
+    let refused = site.release(&b);
+    refused.failed(4, &["test works on this server: release, since", &holder.run]);
     let ended: Vec<u32> = site.ask(Role::Admin, &Request::Unlock).answer();
     assert!(ended.contains(&holder.pid), "{ended:?}");
     assert_eq!(asking.wait().exit, Some(137));
     assert_eq!((site.agents(), site.status().lock), (0, None));
     site.released(&b);
     site.is_settled_at(&b);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "8",
+        "SIGSTOP of the agent before its switch",
+        format!(
+            "the lock is held, another release: {}; `unlock` ends {} processes; rerun: exit 0; {served}",
+            refused.brief(),
+            ended.len(),
+        ),
+    );
 }
 
 pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
@@ -57,7 +67,8 @@ pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
     assert_eq!(asking.wait().exit, Some(137));
     assert_eq!(site.agents(), 0);
     let holder = site.status().lock.expect("its child holds the lock");
-    site.release(&b).failed(4, &[&holder.run]);
+    let refused = site.release(&b);
+    refused.failed(4, &[&holder.run]);
     let ended: Vec<u32> = site.ask(Role::Admin, &Request::Unlock).answer();
     assert!(!ended.is_empty());
     assert_eq!(site.status().lock, None);
@@ -65,7 +76,17 @@ pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
     site.is_settled_at(&b);
     let left = site.droplet.exec(["pgrep", "--full", "^sleep 100"]).unwrap();
     assert_ne!(left.exit, 0, "the migration goes on");
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "8",
+        "SIGKILL of the agent while its migration runs",
+        format!(
+            "0 agents, the lock is held, another release: {}; `unlock` ends {} processes; rerun: exit 0; \
+             {served}",
+            refused.brief(),
+            ended.len(),
+        ),
+    );
 }
 
 pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
@@ -75,12 +96,21 @@ pub(crate) fn a_client_that_is_killed_ends_nothing(yard: &Yard) {
     let asking = site.begin_release(&b);
     until("the new container runs", SOON, || site.containers().len() == 2);
     assert_eq!(asking.kill().exit, None);
+    let began = Instant::now();
     until("the release is finished without its client", SOON, || {
         let state = site.status();
         state.lock.is_none() && state.live.is_some_and(|live| live.revision == b.revision)
     });
+    let took = began.elapsed().as_secs_f64();
     site.is_settled_at(&b);
-    load.stop().lost_nothing();
+    let again: Released = site.ask(Role::Deploy, &site.release_request(&b, site.live())).answer();
+    assert!(again.unchanged);
+    let served = load.stop().lost_nothing();
+    seen(
+        "2",
+        "SIGKILL of the client once the new container runs",
+        format!("released without it within {took:.1} s; rerun: nothing to do; {served}"),
+    );
 }
 
 /// The line is cut, once before the switch and once before what the agent has to take
@@ -111,8 +141,24 @@ pub(crate) fn a_line_that_is_cut_in_the_middle(yard: &Yard) {
         assert!(error.hint_text().unwrap().contains("cargo xtask status --env"), "{error}");
         // What it is told to ask resolves it.
         let state = site.as_client(|cx, remote| remote.status(cx)).result.unwrap();
-        assert_eq!(state.live.unwrap().revision, ends_at.revision);
+        let live = state.live.unwrap().revision;
+        assert_eq!(live, ends_at.revision);
         site.is_settled_at(ends_at);
+        seen(
+            "4",
+            if ends_at == &b {
+                "the line is cut before the switch"
+            } else {
+                "the line is cut before a switch that has to be taken back"
+            },
+            format!(
+                "the agent ends by itself; client: exit {}, {}; `status`: {} ({})",
+                finished.exit_code.code(),
+                words(&error.to_string()),
+                live.short(),
+                if ends_at == &b { "the new one" } else { "the old one" },
+            ),
+        );
     }
     let rerun = site.release_request(&b, Some(a.revision));
     assert!(site.ask(Role::Deploy, &rerun).answer::<Released>().unchanged);
@@ -126,14 +172,24 @@ pub(crate) fn a_client_that_reads_nothing_holds_nothing_up(yard: &Yard) {
         said(Command::new("kill").args(["-s", signal, &asking.pid().to_string()]));
     };
     signal("STOP");
+    let began = Instant::now();
     site.go_on();
     until("the release is finished without its reader", SOON, || {
         let state = site.status();
         state.lock.is_none() && state.live.is_some_and(|live| live.revision == b.revision)
     });
+    let took = began.elapsed().as_secs_f64();
     signal("CONT");
-    asking.wait();
+    let said = asking.wait();
     site.is_settled_at(&b);
+    seen(
+        "4",
+        "SIGSTOP of the client, which reads nothing any more",
+        format!(
+            "released without its reader within {took:.1} s; once it reads again: {}",
+            said.brief()
+        ),
+    );
 }
 
 /// Two clients of one person: an interrupt of the one that has lost ends nothing; that of
@@ -144,7 +200,7 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
     let load = site.load(Mix::light());
     let hoped: Released = serde_json::from_value(json!({ "live": site.status().live })).unwrap();
     let cancel = Cancel::new();
-    let finished = thread::scope(|scope| {
+    let (finished, took) = thread::scope(|scope| {
         // Time to be cancelled in.
         let _stability = site.policy("stability_seconds", "30");
         let client = scope.spawn(|| {
@@ -164,16 +220,28 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
         let began = Instant::now();
         cancel.interrupt();
         let finished = client.join().unwrap();
-        println!("cancelled within {:.1} s", began.elapsed().as_secs_f64());
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(said.answer::<Cancelled>(), Cancelled::NothingRan);
         assert_eq!(now, Some(holder), "it ended what was another one's");
-        finished
+        (finished, took)
     });
     let error = finished.result.unwrap_err();
     assert_eq!(error.to_string(), "interrupted; the server took it back");
     assert_eq!(finished.exit_code, ExitCode::Interrupted);
     site.is_settled_at(&a);
+    let (requests, failures) = load.so_far();
+    seen(
+        "1",
+        "an interrupt of the client while stability is waited for",
+        format!(
+            "exit {} within {:.1} s, {}; the lock free; the old one served: {requests} requests, \
+             {failures} failed",
+            finished.exit_code.code(),
+            took.as_secs_f64(),
+            words(&error.to_string()),
+        ),
+    );
 
     // One that clients have already is finished, and that is what is told.
     let late = {
@@ -203,11 +271,22 @@ pub(crate) fn a_host_that_reboots_in_the_middle(yard: &Yard) {
         site.droplet.start().unwrap();
         until("a version is served after the boot", SOON, || site.status().served.is_ok());
         assert_eq!(site.status().served, Ok(served.revision.clone()), "{fault}");
+        let booted = Instant::now();
         // The server does this by itself, by its unit talia-boot.
         until("one version is left", SOON * 3, || {
             site.containers().len() == 1 && site.status().lock.is_none()
         });
         site.is_settled_at(served);
+        seen(
+            "5",
+            &format!("the power is cut: {fault}"),
+            format!(
+                "after the boot {} is served, and {:.1} s later alone: {} container",
+                if served == &a { "the old one" } else { "the new one" },
+                booted.elapsed().as_secs_f64(),
+                site.containers().len(),
+            ),
+        );
     }
     // And as an administrator does it, with nothing under way.
     site.droplet.reboot().unwrap();
@@ -223,13 +302,20 @@ pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     let asking = site.begin_release(&fails);
     until("the new version answers", SOON, || site.has_started(&fails));
     site.droplet.restart_engine().unwrap();
-    asking.wait().failed(1, &["not healthy within 8 s"]);
+    let undone = asking.wait();
+    undone.failed(1, &["not healthy within 8 s"]);
     site.is_settled_at(&a);
     // One that is well is released in spite of it.
     let asking = site.stopped("stop after \"wait for health\"", &b);
     site.droplet.restart_engine().unwrap();
     site.go_on();
-    assert_eq!(asking.wait().exit, Some(0));
+    let released = asking.wait();
+    assert_eq!(released.exit, Some(0));
     site.is_settled_at(&b);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "6",
+        "the engine restarts during the health wait",
+        format!("an ill one: {}; a well one: {}; {served}", undone.brief(), released.brief()),
+    );
 }

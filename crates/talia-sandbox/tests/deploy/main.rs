@@ -21,6 +21,8 @@ mod kit;
 mod landing;
 mod load;
 mod ports;
+mod pushes;
+mod races;
 mod registries;
 mod releases;
 #[path = "../../../../xtask/tests/real/same.rs"]
@@ -58,6 +60,11 @@ const TESTS: &[harness::Lane] = &[
         ports::a_switch_that_nginx_refuses_is_undone,
         ports::an_agent_that_is_killed_around_a_switch,
         ports::a_service_on_a_port_that_may_not_run_twice,
+        pushes::a_site_push_that_is_killed_at_any_step,
+        races::an_older_commit_is_refused,
+        races::two_pipelines_race,
+        races::a_move_of_latest_that_hangs,
+        races::latest_that_somebody_else_moves,
         gate::a_deploy_key_gets_requests_and_nothing_else,
         gate::an_image_of_another_repository,
         gate::a_deploy_user_owns_nothing,

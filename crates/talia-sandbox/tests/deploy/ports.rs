@@ -8,7 +8,7 @@ use talia_pipeline::{
 use crate::{
     fidelity::released_as_planned,
     hosts::webhook_is_answered,
-    kit::{Behaviour, Site, Yard},
+    kit::{Behaviour, Site, Yard, seen},
     load::{Kind, Mix, Told},
 };
 
@@ -118,7 +118,17 @@ pub(crate) fn a_switch_that_nginx_refuses_is_undone(yard: &Yard) {
     assert_eq!(site.nginx_workers(), workers, "Nginx was reloaded");
     assert_eq!(site.status().served, Ok(a.revision.clone()));
     assert_eq!(site.containers().len(), 1);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "21",
+        "`nginx -t` fails at a switch of ports",
+        format!(
+            "{}; the {} bytes before are back, Nginx's workers the same, {} container; {served}",
+            said.brief(),
+            now.len(),
+            site.containers().len(),
+        ),
+    );
 }
 
 /// At the boundaries of the switch, and once on the way back from one: wherever it ends,
@@ -139,6 +149,7 @@ pub(crate) fn an_agent_that_is_killed_around_a_switch(yard: &Yard) {
     let mut faults = vec![format!("die before {:?}", SWITCH[0])];
     faults.extend(CHANGES.map(|step| format!("die after {step:?}")));
     faults.push(format!("fail before {:?}\ndie after \"name LIVE\"", SWITCH[7]));
+    let count = faults.len();
     for fault in faults {
         let live = &site.containers()[0].slot;
         let request = site.release_request(&to, Some(from.revision.clone()));
@@ -158,7 +169,13 @@ pub(crate) fn an_agent_that_is_killed_around_a_switch(yard: &Yard) {
         );
         (from, to) = (to, from);
     }
-    only_kept_alive_ones_failed(&load.stop());
+    let told = load.stop();
+    only_kept_alive_ones_failed(&told);
+    seen(
+        "3",
+        &format!("SIGKILL of the agent at {count} boundaries around a switch of ports"),
+        format!("each rerun converges; {}, all on kept-alive connections", told.brief()),
+    );
 }
 
 pub(crate) fn a_service_on_a_port_that_may_not_run_twice(yard: &Yard) {

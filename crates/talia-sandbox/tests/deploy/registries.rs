@@ -10,7 +10,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    kit::{Asking, Behaviour, Site, Version, Yard, said, until},
+    kit::{Asking, Behaviour, Site, Version, Yard, said, seen, until},
     load::Mix,
 };
 
@@ -36,9 +36,19 @@ pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
     assert!(matches!(said.exit, Some(1 | 3)), "{said:#?}");
     assert!(said.failure().contains("config.json"), "{}", said.failure());
     let told = format!("{said:?}");
-    assert!(!told.contains("dGFsaWE6d3Jvbmc") && !told.contains(&secret), "{told}");
+    let shows = ["dGFsaWE6d3Jvbmc", &secret].map(|value| told.matches(value).count());
+    assert_eq!(shows, [0, 0], "{told}");
     assert_eq!(site.containers(), before);
     site.is_settled_at(&a);
+    seen(
+        "11",
+        "the registry refuses the server's login",
+        format!(
+            "{}; the credential's value shown {} times; same container",
+            said.brief(),
+            shows.iter().sum::<usize>()
+        ),
+    );
 }
 
 pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
@@ -54,26 +64,40 @@ pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
     site.sandbox.start("registry").unwrap();
     assert!(matches!(said.exit, Some(1 | 3)), "{said:#?}");
     // What is on the server already needs no registry.
-    let back: Released = back.answer();
-    assert_eq!(back.live.revision, a.revision);
+    let to: Released = back.answer();
+    assert_eq!(to.live.revision, a.revision);
     site.is_settled_at(&a);
     site.released(&new);
     site.is_settled_at(&new);
-    load.stop().lost_nothing();
+    let served = load.stop().lost_nothing();
+    seen(
+        "12",
+        "the registry is gone before a pull",
+        format!("{}; a rollback meanwhile: {}; {served}", said.brief(), back.brief()),
+    );
 }
 
 /// Starts a release that pulls slowly, and has the registry die when a part of the layer
-/// has come. Nobody is told of it: as where a host has gone.
-fn dies_while_it_is_pulled(site: &Site, version: &Version) -> Asking {
+/// has come. Nobody is told of it: as where a host has gone. Gives what has come, in bytes.
+fn dies_while_it_is_pulled(site: &Site, version: &Version) -> (Asking, u64) {
     // A layer of 40 MB takes five seconds.
     site.sandbox.slow_registry(64_000).unwrap();
     let asking = site.begin_release(version);
+    let mut has_come = 0;
     until("a part of the layer has come", SOON, || {
         let find = ["find", "/var/lib/docker/tmp", "-name", "GetImageBlob*", "-size", "+4M"];
-        !site.droplet.said(find).unwrap().is_empty()
+        let sizes = find.into_iter().chain(["-printf", "%s\\n"]);
+        let sizes = site.droplet.said(sizes).unwrap();
+        has_come = sizes.lines().filter_map(|size| size.parse().ok()).max().unwrap_or(0);
+        has_come > 0
     });
     site.sandbox.stop("registry").unwrap();
-    asking
+    (asking, has_come)
+}
+
+/// Megabytes, as people count them.
+fn mb(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// The registry's address answers again or, before that, says that nobody listens there.
@@ -102,13 +126,23 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
     let load = site.load(Mix::light());
 
     // A host that has gone says nothing, and whoever waits for it can be ended.
-    let waiting = dies_while_it_is_pulled(&site, &heavy);
+    let (waiting, _) = dies_while_it_is_pulled(&site, &heavy);
     let cancelled = site.ask(Role::Deploy, &Request::Cancel(None));
     assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
     assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);
-    waiting.wait().failed(130, &[]);
+    let waited = waiting.wait();
+    waited.failed(130, &[]);
     site.sandbox.start("registry").unwrap();
     site.is_settled_at(&a);
+    seen(
+        "1",
+        "`cancel` while an image is pulled from a registry that says nothing",
+        format!(
+            "undone within {:.1} s; its client: {}",
+            cancelled.took.as_secs_f64(),
+            waited.brief()
+        ),
+    );
 
     let path = "/etc/docker/daemon.json";
     let engine = site.droplet.read(path).unwrap();
@@ -119,7 +153,7 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
     // Else the engine itself asks for a minute whether it is back.
     let once = String::from_utf8(engine.clone()).unwrap();
     set(once.replacen('{', "{\"max-download-attempts\": 1,", 1).as_bytes());
-    let asking = dies_while_it_is_pulled(&site, &heavy);
+    let (asking, had_come) = dies_while_it_is_pulled(&site, &heavy);
     listens(&site, false);
     let failed = asking.wait();
     set(&engine);
@@ -130,13 +164,25 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
     site.is_settled_at(&a);
 
     // The rerun: one that is back soon is waited for, and goes on where it was.
-    let asking = dies_while_it_is_pulled(&site, &heavy);
+    let (asking, has_come) = dies_while_it_is_pulled(&site, &heavy);
     listens(&site, false);
     listens(&site, true);
-    asking.wait().answer::<Released>();
+    let said = asking.wait();
+    said.answer::<Released>();
     site.is_settled_at(&heavy);
-    assert!(fetched_in_parts(&site) < 40 << 20, "what had come was fetched again");
-    load.stop().lost_nothing();
+    let rest = fetched_in_parts(&site);
+    assert!(rest < 40 << 20, "what had come was fetched again");
+    let (served, whole) = (load.stop().lost_nothing(), mb(40 << 20));
+    seen(
+        "12",
+        &format!("the registry dies in mid-layer at {} of {whole}, and stays away", mb(had_come)),
+        format!("{}; same container; {served}", failed.brief()),
+    );
+    seen(
+        "12",
+        &format!("the rerun: it dies at {} of {whole}, and is back", mb(has_come)),
+        format!("{}; it fetched the last {} alone", said.brief(), mb(rest)),
+    );
 }
 
 /// FAULT 20: where the image of an earlier release is, is said before anything is done.
@@ -184,8 +230,20 @@ pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
     });
     println!("{}", refused.result.unwrap_err());
     assert_eq!(refused.exit_code, ExitCode::Preflight);
-    site.rollback(None).failed(3, &["has no", "deploy its revision anew"]);
+    let back = site.rollback(None);
+    back.failed(3, &["has no", "deploy its revision anew"]);
     site.is_settled_at(&b);
+    seen(
+        "20",
+        "the image of the release before is pruned, then deleted in the registry",
+        format!(
+            "the plan says: {:?}, then {:?}, then {:?}; a rollback: {}",
+            image(&here),
+            image(&pruned),
+            image(&gone),
+            back.brief(),
+        ),
+    );
 }
 
 pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
@@ -222,7 +280,19 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
     site.ask(Role::Deploy, &request).answer::<Released>();
     site.is_settled_at(&b);
     assert_eq!(site.status().drift, [""; 0]);
-    assert_eq!(site.droplet.read(&path).unwrap(), edited);
+    let kept = site.droplet.read(&path).unwrap();
+    assert_eq!(kept, edited);
+    seen(
+        "24",
+        "docker-compose.yml is edited on the server",
+        format!(
+            "{}; the plan shows the edited line, and its secret {} times; acknowledged: exit 0, the \
+             edited copy of {} bytes is kept",
+            refused.brief(),
+            told.matches(url).count(),
+            kept.len(),
+        ),
+    );
     let pushed = site.begin(Role::Admin, &Request::ComposePush, &before).wait();
     assert_eq!(pushed.exit, Some(0), "{}", pushed.failure());
 }
@@ -246,6 +316,11 @@ pub(crate) fn values_reach_the_app_byte_for_byte(yard: &Yard) {
     let told = site.droplet.said(["docker", "exec", container, "python3", "-c", tell]).unwrap();
     let told: Vec<String> = serde_json::from_str(&told).unwrap();
     assert_eq!(told, ["5 $ # \"x\" ${HOME} $$", "a\nb", "  two  ", "a: [b, {c}]"]);
+    seen(
+        "35",
+        "values of `.env` with $, #, quotes, newlines, blanks",
+        format!("the app got {told:?}"),
+    );
     let pushed = site.begin(Role::Admin, &Request::EnvPush, &before).wait();
     assert_eq!(pushed.exit, Some(0), "{}", pushed.failure());
     // The release before it ran with its own file, and does again.

@@ -126,6 +126,16 @@ impl Said {
         told.collect::<Vec<_>>().join("\n")
     }
 
+    /// Exit, time and the first words of why, for a line of the table.
+    pub(crate) fn brief(&self) -> String {
+        let exit = self.exit.map_or("killed".to_owned(), |exit| format!("exit {exit}"));
+        let why = match self.failure().trim() {
+            "" => String::new(),
+            why => format!(": {}", super::words(why)),
+        };
+        format!("{exit} after {:.1} s{why}", self.took.as_secs_f64())
+    }
+
     /// Every step with its end and its time, a line each.
     pub(crate) fn steps(&self) -> String {
         let steps = self.events.iter().filter_map(|event| match event {

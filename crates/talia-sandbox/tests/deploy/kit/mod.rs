@@ -4,17 +4,22 @@
 pub(crate) mod agent;
 mod asking;
 mod images;
+mod line;
 mod project;
+mod registry;
 mod site;
+mod there;
 mod yard;
 
 pub(crate) use asking::{Asking, Said};
 pub(crate) use images::{Behaviour, Images, Version};
 pub(crate) use project::{Project, Ran};
+pub(crate) use registry::Registry;
 pub(crate) use site::Site;
 pub(crate) use yard::Yard;
 
 use std::{
+    fmt::Display,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -53,4 +58,22 @@ pub(crate) fn within(at_most: Duration, mut holds: impl FnMut() -> bool) -> bool
         std::thread::sleep(Duration::from_millis(50));
     }
     true
+}
+
+/// One line of the table of faults, which is every line that begins with `seen`: what was
+/// injected, and what this test has measured of it.
+pub(crate) fn seen(fault: &str, injected: &str, seen: impl Display) {
+    let seen = seen.to_string();
+    let line =
+        |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    println!("seen | {fault} | {} | {}", line(injected), line(&seen));
+}
+
+/// The first words of a message, for a line of the table.
+pub(crate) fn words(text: &str) -> String {
+    let text = text.trim().lines().next().unwrap_or_default();
+    match text.char_indices().nth(90) {
+        Some((at, _)) => format!("\"{}…\"", &text[..at]),
+        None => format!("\"{text}\""),
+    }
 }

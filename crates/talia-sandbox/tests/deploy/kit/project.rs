@@ -1,17 +1,23 @@
 //! A project whose settings name the sandbox's server, and the real xtask run on it.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Output},
+    sync::Arc,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Site, output, said};
-use crate::support::{Images, Temp, command, commit, reference};
+use crate::support::{Images, Temp, command, commit, git, reference};
 
 /// The reference project in a repository of its own, with a state of its own.
 pub(crate) struct Project {
     folder: Temp,
     target: Temp,
-    _images: [Images; 2],
+    origin: Option<Arc<Temp>>,
+    _images: Vec<Images>,
     program: Utf8PathBuf,
 }
 
@@ -25,10 +31,25 @@ pub(crate) struct Ran {
 impl Ran {
     #[track_caller]
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = output(command);
+        Self::by(output(command))
+    }
+
+    pub(crate) fn by(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let exit = output.status.code();
         Self { exit, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    pub(crate) fn told(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// The message of its first failure.
+    pub(crate) fn refusal(&self) -> String {
+        let told = self.told();
+        let failed = told.lines().find_map(|line| line.trim_start().strip_prefix("✗ "));
+        let message = failed.unwrap_or(&told);
+        message.strip_prefix("flow: ").unwrap_or(message).to_owned()
     }
 
     /// Fails unless it has ended so.
@@ -55,7 +76,51 @@ impl Project {
         let text = fs::read_to_string(&settings).unwrap() + server;
         fs::write(&settings, text).unwrap();
         commit(folder.path());
-        Self { folder, target, _images: [images, pushed], program: built() }
+        Self { folder, target, origin: None, _images: vec![images, pushed], program: built() }
+    }
+
+    /// The same, shared by a repository that its clones push to.
+    pub(crate) fn shared(site: &Site, server: &str) -> Self {
+        let (own, origin) = (Self::with(site, server), Temp::new());
+        git(origin.path(), &["clone", "--quiet", "--bare", "--", own.root().as_str(), "."]);
+        git(own.root(), &["remote", "add", "origin", origin.path().as_str()]);
+        git(own.root(), &["fetch", "--quiet", "origin"]);
+        git(own.root(), &["branch", "--quiet", "--set-upstream-to=origin/main"]);
+        Self { origin: Some(Arc::new(origin)), ..own }
+    }
+
+    /// Another one's clone of what is shared, with a state of its own.
+    pub(crate) fn cloned(&self) -> Self {
+        let (folder, target, origin) = (Temp::new(), Temp::new(), self.origin.clone());
+        let shared = origin.as_ref().unwrap().path().as_str();
+        git(folder.path(), &["clone", "--quiet", "--", shared, "."]);
+        Self { folder, target, origin, _images: Vec::new(), program: self.program.clone() }
+    }
+
+    /// Commits another version of the backend, and pushes it; gives the commit's hash.
+    pub(crate) fn commit(&self, version: &str) -> String {
+        let page = self.root().join("infra/reference/backend/README.md");
+        fs::write(page, format!("{version}\n")).unwrap();
+        commit(self.root());
+        git(self.root(), &["push", "--quiet"]);
+        git(self.root(), &["rev-parse", "HEAD"])
+    }
+
+    /// Hears of what others have pushed.
+    pub(crate) fn fetch(&self) {
+        git(self.root(), &["fetch", "--quiet"]);
+    }
+
+    /// Takes over what others have pushed.
+    pub(crate) fn pull(&self) {
+        git(self.root(), &["pull", "--quiet", "--ff-only"]);
+    }
+
+    /// Whether git knows the first commit as one before the other, or the same one.
+    pub(crate) fn is_before(&self, first: &str, other: &str) -> bool {
+        let mut ask = command("git");
+        ask.args(["merge-base", "--is-ancestor", first, other]).current_dir(self.root());
+        output(&mut ask).status.success()
     }
 
     pub(crate) fn root(&self) -> &Utf8Path {

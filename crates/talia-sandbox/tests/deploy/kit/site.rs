@@ -9,11 +9,11 @@ use talia_pipeline::{
     process::Cancel,
     protocol::{self, ReleaseId, Released, Request, RevisionId, ServerState, Slot},
     secret::SecretValue,
-    templates::{LivePort, Role},
+    templates::Role,
 };
 use talia_sandbox::{Droplet, Sandbox};
 
-use super::{Asking, Behaviour, Images, Said, Version};
+use super::{Asking, Behaviour, Images, Said, Version, line::Line};
 use crate::load::{Load, Mix, Target};
 
 /// Long enough for a start under load.
@@ -25,15 +25,7 @@ pub(crate) struct Site {
     pub(crate) droplet: Droplet,
     pub(crate) environment: String,
     pub(crate) images: Arc<Images>,
-}
-
-/// A container of a release, as the engine shows it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Container {
-    pub(crate) slot: String,
-    pub(crate) revision: String,
-    pub(crate) state: String,
-    pub(crate) id: String,
+    pub(super) line: Option<Arc<Line>>,
 }
 
 /// Puts a file back as it was.
@@ -61,14 +53,22 @@ impl Site {
         let mut ssh = Command::new("ssh");
         ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"])
             .args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5"])
+            // The default costs both sides ten times the CPU; the real client keeps it.
+            .args(["-o", "KexAlgorithms=curve25519-sha256"])
             // A path with blanks is quoted in an option's value.
             .args(["-o", &format!("UserKnownHostsFile=\"{}\"", self.sandbox.known_hosts())])
             .args(["-i", self.sandbox.key(&self.environment, role).as_str()])
             .args(["-p", &self.droplet.ssh_port().to_string()])
+            .args(self.line.iter().flat_map(|line| ["-o".to_owned(), line.option(role)]))
             .args(options)
             // The user may be named before: what comes first counts.
             .args(["-l", &self.droplet.user(&self.environment, role), "--", "127.0.0.1"]);
         ssh
+    }
+
+    /// The same, asked over one connection by all requests that follow.
+    pub(crate) fn on_one_line(&self) -> Self {
+        Self { line: Some(Arc::new(Line::open(self))), ..self.clone() }
     }
 
     /// Starts to ask, and waits for nothing.
@@ -256,6 +256,17 @@ impl Site {
         self.droplet.write(&path, text.as_bytes(), 0o644).unwrap();
     }
 
+    /// The same for a moment with another time to be stable in: two questions less.
+    pub(crate) fn faults_within(&self, seconds: u32, text: &str) {
+        let script = format!(
+            "sed -i 's/^stability_seconds = .*/stability_seconds = {seconds}/' /etc/talia/{0}.toml; \
+             rm -f /etc/talia/{0}.faults; \
+             if test -n '{text}'; then echo '{text}' > /etc/talia/{0}.faults; fi",
+            self.environment
+        );
+        self.droplet.script(&script).unwrap();
+    }
+
     pub(crate) fn no_faults(&self) {
         let path = format!("/etc/talia/{}.faults", self.environment);
         self.droplet.said(["rm", "--force", "--", &path]).unwrap();
@@ -284,39 +295,6 @@ impl Site {
         Before { site: self, path: path.to_owned(), content }
     }
 
-    /// Every container of the environment, running or not.
-    pub(crate) fn containers(&self) -> Vec<Container> {
-        let format =
-            "--format={{.Label \"talia.slot\"}} {{.Label \"talia.revision\"}} {{.State}} {{.ID}}";
-        let filter = format!("--filter=label=talia.environment={}", self.environment);
-        let said = self.droplet.said(["docker", "ps", "--all", "--no-trunc", &filter, format]);
-        let said = said.unwrap();
-        let container = |line: &str| {
-            let mut words = line.split(' ').map(str::to_owned);
-            let mut word = || words.next().unwrap_or_default();
-            Container { slot: word(), revision: word(), state: word(), id: word() }
-        };
-        said.lines().map(container).collect()
-    }
-
-    /// Whether a version's container answers on its socket, whatever it says.
-    pub(crate) fn has_started(&self, version: &Version) -> bool {
-        let containers = self.containers();
-        let own = containers.iter().find(|one| one.revision == version.revision.as_str());
-        let Some(slot) = own.map(|own| &own.slot) else { return false };
-        let socket = format!("/var/lib/talia/{}/sock/{slot}/api.sock", self.environment);
-        let ask = ["curl", "--silent", "--max-time", "2", "--unix-socket", &socket, "http://api/"];
-        self.droplet.exec(ask).unwrap().exit == 0
-    }
-
-    /// Containers that belong to no environment: what a killed release may leave.
-    pub(crate) fn strays(&self) -> Vec<String> {
-        let format = "--format={{.Names}}|{{.Label \"talia.environment\"}}";
-        let said = self.droplet.said(["docker", "ps", "--all", format]).unwrap();
-        let strays = said.lines().filter_map(|line| line.strip_suffix('|'));
-        strays.map(str::to_owned).collect()
-    }
-
     /// One served version, the lock free, no stray container, nothing unfinished.
     #[track_caller]
     pub(crate) fn is_settled_at(&self, version: &Version) {
@@ -328,35 +306,12 @@ impl Site {
         assert_eq!(live.digest, version.digest, "{told}");
         assert!(state.lock.is_none() && state.unfinished.is_none(), "{told}");
         let slot = live.slot.map(Slot::name).unwrap_or_default();
-        let containers = self.containers();
-        let [only] = containers.as_slice() else { panic!("not one container: {containers:#?}") };
+        let there = self.there();
+        let [only] = there.containers.as_slice() else { panic!("not one container: {there:#?}") };
         assert_eq!((only.slot.as_str(), only.state.as_str()), (slot, "running"), "{told}");
         assert_eq!(only.revision, version.revision.as_str());
-        assert_eq!(self.strays(), [""; 0]);
-        assert_eq!(self.named_slot(), slot);
-    }
-
-    /// The slot that Nginx is led to, as the disk says.
-    fn named_slot(&self) -> String {
-        if let Ok(file) = self.droplet.read(&self.port_file()) {
-            let before = format!("/var/lib/talia/{}/port.before", self.environment);
-            assert!(self.droplet.read(&before).is_err(), "{before} is left");
-            let text = String::from_utf8(file).unwrap();
-            let says = |port: u16| text.contains(&format!("proxy_pass http://127.0.0.1:{port}"));
-            return match (says(8001), says(8002)) {
-                (true, _) => "blue".to_owned(),
-                (_, true) => "green".to_owned(),
-                _ => text,
-            };
-        }
-        let link = format!("/var/lib/talia/{}/sock/api.sock", self.environment);
-        let link = self.droplet.said(["readlink", "--", &link]).unwrap();
-        link.trim_end_matches("/api.sock").to_owned()
-    }
-
-    /// The file that names the live slot's port.
-    pub(crate) fn port_file(&self) -> String {
-        LivePort::path(&self.environment)
+        assert_eq!(there.strays, [""; 0]);
+        assert_eq!(there.slot(), slot);
     }
 
     /// Nginx's processes that take connections, which another configuration has others of.

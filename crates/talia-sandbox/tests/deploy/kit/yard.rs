@@ -66,6 +66,7 @@ impl Yard {
             sandbox,
             environment: environment.to_owned(),
             images: self.images.clone().unwrap(),
+            line: None,
         }
     }
 

@@ -80,13 +80,14 @@ impl Crawler {
         self.so_far()
     }
 
-    /// Fails unless every page came whole, with its own assets.
+    /// Fails unless every page came whole, with its own assets; gives how many there were.
     #[track_caller]
-    pub(crate) fn missed_nothing(self) {
+    pub(crate) fn missed_nothing(self) -> String {
         let told = self.stop();
         println!("    readers meanwhile: {told}");
         assert_eq!(told.failures, [""; 0], "readers have noticed");
         assert!(told.pages > 5 && told.assets >= told.pages, "{told:?}");
+        told.to_string()
     }
 
     fn end(&mut self) {

@@ -10,7 +10,7 @@ use talia_pipeline::{
 };
 
 use super::{crawler::Crawler, page::Page};
-use crate::kit::{Yard, until};
+use crate::kit::{Yard, seen, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -25,7 +25,13 @@ pub(crate) fn two_landing_releases_at_once(yard: &Yard) {
         page.begin(request, &changes).wait()
     };
     let first: LandingBegun = begin("ana").answer();
-    begin("ben").failed(4, &["ana releases the landing page", "not committed yet", "may begin"]);
+    let lost = begin("ben");
+    lost.failed(4, &["ana releases the landing page", "not committed yet", "may begin"]);
+    seen(
+        "7",
+        "landing page: two releases at once",
+        format!("one begins, the other: {}", lost.brief()),
+    );
     let status = site.status().landing.unwrap().transaction.unwrap();
     assert_eq!((status.by.as_str(), status.id), ("ana", first.transaction.clone()));
     // The same again, such as after a lost connection: at once.
@@ -99,7 +105,13 @@ pub(crate) fn what_was_edited_by_hand_is_not_lost_by_chance(yard: &Yard) {
     );
     page.version("two");
     let (request, changes) = page.order(&index, "test");
-    page.begin(request.clone(), &changes).wait().failed(4, &["3 published files were changed"]);
+    let refused = page.begin(request.clone(), &changes).wait();
+    refused.failed(4, &["3 published files were changed"]);
+    seen(
+        "24",
+        &format!("landing page: {} files are edited on the server", told.len()),
+        format!("{}; acknowledged, they go with the next release", refused.brief()),
+    );
     // The client's plan is made from what is there, so it says what goes.
     let LandingRequest::Begin { tree, revision, after, by, .. } = request else {
         unreachable!("it begins")
@@ -189,7 +201,8 @@ pub(crate) fn nginx_that_refuses_its_configuration_stops_a_release(yard: &Yard) 
     said.failed(1, &["Nginx refuses its configuration", "nonsense"]);
     page.version("two");
     page.is_settled_at("two");
-    crawler.missed_nothing();
+    let readers = crawler.missed_nothing();
+    seen("21", "landing page: `nginx -t` fails", format!("{}; {readers}", said.brief()));
     assert_eq!(page.script("cat /etc/nginx/conf.d/nonsense.conf"), "nonsense on;");
     page.script("rm /etc/nginx/conf.d/nonsense.conf");
     page.script(&format!("sed -i '/^reload = \"always\"/d' {policy}"));
@@ -223,9 +236,11 @@ pub(crate) fn a_disk_that_is_full_costs_nothing(yard: &Yard) {
     let id = page.opened();
     let balloon = full();
     let said = page.push();
-    println!("    while it is sent: {}", String::from_utf8_lossy(&said.stderr).trim());
-    assert!(String::from_utf8_lossy(&said.stderr).contains("No space left"), "{said:?}");
-    page.commit(&id).failed(4, &["is not what was announced"]);
+    let rsync = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+    println!("    while it is sent: {rsync}");
+    assert!(rsync.contains("No space left"), "{said:?}");
+    let sent = page.commit(&id);
+    sent.failed(4, &["is not what was announced"]);
     balloon.free().unwrap();
     page.version("one");
     page.is_settled_at("one");
@@ -243,5 +258,14 @@ pub(crate) fn a_disk_that_is_full_costs_nothing(yard: &Yard) {
     both(&page);
     page.released();
     page.is_settled_at("two");
-    crawler.missed_nothing();
+    let readers = crawler.missed_nothing();
+    for (when, said) in
+        [("before it begins", early), ("while it is sent", sent), ("while it is completed", said)]
+    {
+        seen(
+            "13",
+            &format!("landing page: the disk is full {when}"),
+            format!("{}; {readers}", said.brief()),
+        );
+    }
 }

@@ -10,13 +10,13 @@ use talia_pipeline::{
 use super::page::{PUSH, Page};
 use crate::{
     gate::state_of,
-    kit::{Asking, Yard},
+    kit::{Asking, Yard, seen},
 };
 
 fn told(name: &str, said: &Output) -> String {
     let stderr = String::from_utf8_lossy(&said.stderr).into_owned();
     let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    println!("    {:>3} | {name:<34} | {first}", said.status.code().unwrap_or(-1));
+    seen("25", name, format!("exit {}: {first}", said.status.code().unwrap_or(-1)));
     stderr
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn what_the_deploy_key_can_write_without_one(yard: &Yard) {
         let mut ssh = site.ssh(Role::Deploy, &[]);
         ssh.arg(request);
         let said = Asking::start(ssh, b"@RSYNCD: 31.0\nstaging\n").wait();
-        println!("    {:?} | {request}", said.exit);
+        seen("25", request, said.brief());
         assert!(matches!(said.exit, Some(2 | 4)), "{request}: {said:#?}");
     }
     same(&before, &state(&page, &[]));
@@ -126,7 +126,6 @@ pub(crate) fn what_the_deploy_key_can_write_during_a_release(yard: &Yard) {
         page.rsync(&options, &source, module)
     };
 
-    println!("    exit | rsync's option | its first line");
     for option in REFUSED {
         let said = sent(&[option], "staging/");
         let stderr = told(option, &said);

@@ -8,7 +8,7 @@ use talia_pipeline::{
 };
 
 use super::{crawler::Crawler, page::Page};
-use crate::kit::{Said, Yard, until};
+use crate::kit::{Said, Yard, seen, until};
 
 /// The steps of the last run, as the journal tells them.
 fn last_steps(page: &Page<'_>) -> Vec<String> {
@@ -116,7 +116,16 @@ pub(crate) fn an_agent_that_is_killed_at_any_step_of_a_landing_release(yard: &Ya
         let forth: LandingReleased = page.rollback(Some(two.clone())).answer();
         assert_eq!(forth.live.release, two);
     }
-    crawler.missed_nothing();
+    let readers = crawler.missed_nothing();
+    let counts = [&begin, &commit, &rollback].map(|steps| steps.len() + 1);
+    seen(
+        "3",
+        &format!(
+            "landing page: SIGKILL of the agent at {} boundaries of begin, {} of commit, {} of rollback",
+            counts[0], counts[1], counts[2]
+        ),
+        format!("each rerun converges, the next release goes; {readers}"),
+    );
 }
 
 /// The first release puts a link in the place of a folder that somebody has made: whatever
@@ -125,6 +134,7 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
     let site = yard.site();
     let page = Page::new(&site);
     page.version("one");
+    let mut served = Vec::new();
     for fault in [
         "die after \"take the tree back\"",
         "die before \"switch to\"",
@@ -141,6 +151,7 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
         site.no_faults();
         let (status, text) = page.served("/");
         println!("    {fault}: {status} {}", text.lines().last().unwrap_or_default());
+        served.push(if text.contains("by hand") { "the folder" } else { "the release" });
         assert!(status == 200 && (text.contains("by hand") || text.contains("<p>one</p>")));
         if fault.contains("fetch") {
             // As a server does by itself when it starts.
@@ -160,6 +171,11 @@ pub(crate) fn a_first_landing_release_that_is_killed_keeps_the_folder(yard: &Yar
         let count = page.script(&format!("ls {}/releases | wc -l", page.trees()));
         assert_eq!(count, "2", "{fault}");
     }
+    seen(
+        "3",
+        &format!("landing page: SIGKILL at {} boundaries of the first release", served.len()),
+        format!("served then: {}; each rerun converges, the folder is kept", served.join(", ")),
+    );
 }
 
 /// A release that is cancelled before it has switched is taken back, and one that was
@@ -197,6 +213,11 @@ pub(crate) fn a_cancelled_landing_release_is_undone(yard: &Yard) {
         site.droplet.kill("talia-agent", "CONT").unwrap();
         let cancelled: Cancelled = cancelling.wait().answer();
         let committed = committing.wait();
+        seen(
+            "1",
+            &format!("landing page: `cancel` of a commit, {fault}"),
+            format!("the canceller hears {cancelled:?}; its client: {}", committed.brief()),
+        );
         if is_live {
             assert_eq!(cancelled, Cancelled::Live(id));
             assert_eq!(committed.exit, Some(0));

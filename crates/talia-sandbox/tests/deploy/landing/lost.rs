@@ -10,7 +10,7 @@ use std::{
 
 use super::{crawler::Crawler, page::Page};
 use crate::{
-    kit::{Project, Ran, Yard, said, until},
+    kit::{Project, Ran, Yard, said, seen, until},
     support::Temp,
 };
 
@@ -111,7 +111,12 @@ pub(crate) fn a_client_that_is_killed_in_a_landing_release(yard: &Yard) {
         page.is_settled_at("two");
         assert!(client.again().stdout.contains("nothing to do"), "{fault}");
     }
-    crawler.missed_nothing();
+    let readers = crawler.missed_nothing();
+    seen(
+        "2",
+        "landing page: SIGKILL of the client while rsync works, and in a commit before and after its switch",
+        format!("finished without it, or by the rerun; {readers}"),
+    );
 }
 
 pub(crate) fn a_line_that_is_cut_in_a_landing_release(yard: &Yard) {
@@ -125,7 +130,7 @@ pub(crate) fn a_line_that_is_cut_in_a_landing_release(yard: &Yard) {
     site.droplet.partition().unwrap();
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("    noticed after {:.1} s", began.elapsed().as_secs_f64());
+    let noticed = began.elapsed().as_secs_f64();
     assert_eq!(output.status.code(), Some(5), "{told}");
     assert!(told.contains("state unknown: ask `cargo xtask status --env"), "{told}");
     site.go_on();
@@ -135,6 +140,14 @@ pub(crate) fn a_line_that_is_cut_in_a_landing_release(yard: &Yard) {
     });
     page.is_settled_at("two");
     assert!(client.again().stdout.contains("nothing to do"));
+    seen(
+        "4",
+        "landing page: the line is cut before the switch",
+        format!(
+            "client: exit {} after {noticed:.1} s, state unknown; the server finishes, rerun: nothing to do",
+            output.status.code().unwrap(),
+        ),
+    );
 }
 
 /// Cuts the power just before and just after the switch: what is served when the host is
@@ -162,5 +175,12 @@ pub(crate) fn a_power_cut_in_a_landing_release(yard: &Yard) {
         });
         client.again();
         page.is_settled_at("two");
+        seen(
+            "5",
+            &format!("landing page: the power is cut, {fault}"),
+            format!(
+                "after the boot: status {status}, the page of {served:?} whole; the rerun gets to \"two\""
+            ),
+        );
     }
 }

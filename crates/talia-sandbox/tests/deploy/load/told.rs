@@ -93,13 +93,19 @@ impl Told {
         last_old.unwrap_or_default().saturating_sub(first_new.unwrap_or(Duration::MAX))
     }
 
-    /// Fails with everything that was seen where anything has failed.
+    /// Fails with everything that was seen where anything has failed; gives how much it was.
     #[track_caller]
-    pub(crate) fn lost_nothing(&self) {
+    pub(crate) fn lost_nothing(&self) -> String {
         assert!(self.failures() == 0 && self.requests() > 0, "\n{self}");
         for (kind, seen) in &self.kinds {
             assert!(seen.requests > 0, "no {kind:?} at all\n{self}");
         }
+        self.brief()
+    }
+
+    /// How many requests, and how many of them have failed.
+    pub(crate) fn brief(&self) -> String {
+        format!("{} requests, {} failed", self.requests(), self.failures())
     }
 
     /// How many clients of this kind have noticed something; fails where any other has.
@@ -126,8 +132,7 @@ impl fmt::Display for Told {
                 writeln!(f, "    reconnected {} times", seen.reconnects)?;
             }
         }
-        let (requests, failures) = (self.requests(), self.failures());
-        write!(f, "{requests} requests, {failures} failed, in {lasted:.1} s")
+        write!(f, "{}, in {lasted:.1} s", self.brief())
     }
 }
 
