@@ -1,7 +1,7 @@
 //! Agents that are killed at every boundary of what they do: asked the same again, they
 //! converge.
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, fmt, thread};
 
 use talia_pipeline::{
     protocol::{Released, Request},
@@ -36,11 +36,11 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
     thread::scope(|scope| {
         let alone = scope.spawn(|| killed_at_each(&other, None, (&a, &b), &plans[1]));
         let load = site.load(Mix::light());
-        killed_at_each(&site, Some(&load), (&a, &b), &plans[0]);
+        let both = killed_at_each(&site, Some(&load), (&a, &b), &plans[0]);
         let told = load.stop();
         println!("{told}");
         let served = told.lost_nothing();
-        alone.join().unwrap();
+        let alone = alone.join().unwrap();
         let [[up, back], [alone_up, alone_back]] = plans.each_ref().map(|both| {
             both.each_ref().map(|kills| format!("{} of {}", kills.at.len(), kills.steps.len() + 1))
         });
@@ -51,7 +51,7 @@ pub(crate) fn an_agent_that_is_killed_at_any_step(yard: &Yard) {
                  two slots; {alone_up} and {alone_back} with `recreate`"
             ),
             format!(
-                "each rerun converges, the lock free, one container, a rollback works; two slots: {served}"
+                "two slots: {both}; `recreate`: {alone}; the lock free and one container after each; {served}"
             ),
         );
     });
@@ -107,6 +107,26 @@ impl<'a> Kills<'a> {
     }
 }
 
+/// What was counted.
+#[derive(Default)]
+struct Counts {
+    kills: usize,
+    half_done: usize,
+    reruns: usize,
+    rollbacks: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kills, half_done, reruns, rollbacks } = self;
+        write!(
+            f,
+            "{kills} kills, {half_done} of them left something half done; {reruns} reruns have \
+             converged, and {rollbacks} rollbacks behind them"
+        )
+    }
+}
+
 /// Kills the agent at these boundaries of an upgrade, and of the rollback that leads back
 /// from it: one that is not killed has to do the same.
 fn killed_at_each(
@@ -114,15 +134,19 @@ fn killed_at_each(
     load: Option<&Load>,
     (a, b): (&Version, &Version),
     [up, back]: &[Kills<'_>; 2],
-) {
+) -> Counts {
+    let mut counts = Counts::default();
     // Between two kills nothing is waited for.
     let _stability = site.policy("stability_seconds", "0");
-    let ask = |n: usize, kills: &Kills<'_>, request: &Request, to: &Version| {
+    let mut ask = |n: usize, kills: &Kills<'_>, request: &Request, to: &Version| {
         if kills.at.contains(&n) {
-            killed(site, load, (n, kills.steps), request, to);
+            counts.half_done += usize::from(killed(site, load, (n, kills.steps), request, to));
+            counts.kills += 1;
+            counts.reruns += 1;
         } else {
             site.ask(Role::Deploy, request).answer::<Released>();
         }
+        counts.rollbacks += usize::from(to == a);
     };
     for n in 0..=up.steps.len().max(back.steps.len()) {
         if !up.at.contains(&n) && !back.at.contains(&n) {
@@ -132,17 +156,18 @@ fn killed_at_each(
         ask(n, back, &site.rollback_request(None), a);
     }
     site.is_settled_at(a);
+    counts
 }
 
 /// Kills the agent after the n-th step; then asks the same again, until which clients have
-/// lost nothing.
+/// lost nothing. Gives whether something was left half done.
 fn killed(
     site: &Site,
     load: Option<&Load>,
     (n, steps): (usize, &[String]),
     request: &Request,
     to: &Version,
-) {
+) -> bool {
     let fault = if n == 0 { "die before 1".to_owned() } else { format!("die after {n}") };
     let before = load.map(|load| load.so_far().0);
     site.faults_within(1, &fault);
@@ -157,7 +182,8 @@ fn killed(
     let state = site.status();
     assert!(state.lock.is_none(), "{told}: {state:#?}");
     let served = state.served.map(|revision| revision.short().to_owned());
-    println!("{told}: served {served:?}, unfinished {:?}", state.unfinished.is_some());
+    let is_half_done = state.unfinished.is_some();
+    println!("{told}: served {served:?}, unfinished {is_half_done:?}");
     if let Some(load) = load {
         let (requests, failures) = load.so_far();
         assert_eq!(failures, 0, "{told}: clients have noticed");
@@ -169,4 +195,5 @@ fn killed(
     let rerun: Released = site.ask(Role::Deploy, request).answer();
     assert_eq!(rerun.live.revision, to.revision, "{told}");
     site.is_settled_at(to);
+    is_half_done
 }

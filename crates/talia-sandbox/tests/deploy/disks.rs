@@ -23,7 +23,7 @@ fn full(site: &Site, folder: &str) -> Balloon {
 
 /// Fills the engine's disk when the image is about to be pulled, then the journal's.
 pub(crate) fn a_disk_that_is_full(yard: &Yard) {
-    let site = yard.small();
+    let site = yard.small().on_one_line();
     let (a, b) = site.pair();
     let load = site.load(Mix::light());
     let asking = site.stopped("stop before \"pull image\"", &b);
@@ -44,7 +44,7 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
     assert_ne!(refused.exit, Some(0));
     balloon.free().unwrap();
     site.is_settled_at(&a);
-    site.released(&b);
+    let rerun = site.released(&b).live.revision;
     site.is_settled_at(&b);
     let served = load.stop().lost_nothing();
     for (injected, said) in [
@@ -55,7 +55,7 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
         seen(
             "13",
             injected,
-            format!("{}; the old one served: {served}; rerun: exit 0", said.brief()),
+            format!("{}; clients: {served}; the rerun gets {} live", said.brief(), rerun.short()),
         );
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn a_disk_that_is_full(yard: &Yard) {
 /// Fills the disk in the middle of a dump, and again when nothing but the switch and its
 /// record is left of a release.
 pub(crate) fn a_disk_that_fills_up_during_a_release(yard: &Yard) {
-    let site = yard.small();
+    let site = yard.small().on_one_line();
     let (a, b) = site.pair();
     let before = site.containers();
     let load = site.load(Mix::light());
@@ -119,12 +119,12 @@ pub(crate) fn a_disk_that_fills_up_during_a_release(yard: &Yard) {
     failed.failed(1, &["cannot be written"]);
     assert_eq!(site.containers(), before);
     assert_eq!(site.status().served, Ok(a.revision.clone()));
-    site.released(&b);
+    let rerun = site.released(&b).live.revision;
     site.is_settled_at(&b);
     let served = load.stop().lost_nothing();
     seen(
         "13",
         "the disk fills up just before the switch",
-        format!("{}; the old one served: {served}; rerun: exit 0", failed.brief()),
+        format!("{}; clients: {served}; the rerun gets {} live", failed.brief(), rerun.short()),
     );
 }

@@ -19,7 +19,7 @@ const CASES: &[(&str, &str, Behaviour, &[&str], u64)] = &[
 ];
 
 pub(crate) fn a_version_that_is_not_right_is_undone(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, _) = site.pair();
     // The window in which a crash must not go unseen.
     let _stability = site.policy("stability_seconds", "2");

@@ -43,7 +43,7 @@ pub(crate) fn webhook_is_answered(site: &Site, revision: &str) {
 }
 
 pub(crate) fn a_signed_webhook_is_answered_before_and_after_a_switch(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     webhook_is_answered(&site, a.revision.as_str());
     site.released(&b);
@@ -51,7 +51,7 @@ pub(crate) fn a_signed_webhook_is_answered_before_and_after_a_switch(yard: &Yard
 }
 
 pub(crate) fn two_environments_share_a_host(yard: &Yard) {
-    let (site, staging) = (yard.site(), yard.staging());
+    let (site, staging) = (yard.site().on_one_line(), yard.staging().on_one_line());
     let (a, b) = site.pair();
     // One that was never released to, and one whose key is another one's.
     assert_eq!(staging.live(), None);
@@ -76,7 +76,7 @@ pub(crate) fn two_environments_share_a_host(yard: &Yard) {
 }
 
 pub(crate) fn one_of_two_releases_at_once_wins(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let ((_, b), c) = (site.pair(), site.well("c"));
     let load = site.load(Mix::light());
     let live = site.live();
@@ -112,7 +112,7 @@ pub(crate) fn one_of_two_releases_at_once_wins(yard: &Yard) {
 
 /// Where a service may not run twice: clients wait, and what fails is put back.
 pub(crate) fn a_service_that_may_not_run_twice(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     let _strategy = site.policy("strategy", "\"recreate\"");
     let load = site.load(Mix::default().without(Kind::Slow));

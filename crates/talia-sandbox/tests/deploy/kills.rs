@@ -37,16 +37,18 @@ pub(crate) fn a_stopped_agent_holds_the_lock_until_it_is_ended(yard: &Yard) {
     assert!(ended.contains(&holder.pid), "{ended:?}");
     assert_eq!(asking.wait().exit, Some(137));
     assert_eq!((site.agents(), site.status().lock), (0, None));
-    site.released(&b);
+    let rerun = site.released(&b).live.revision;
     site.is_settled_at(&b);
     let served = load.stop().lost_nothing();
     seen(
         "8",
         "SIGSTOP of the agent before its switch",
         format!(
-            "the lock is held, another release: {}; `unlock` ends {} processes; rerun: exit 0; {served}",
+            "the lock is held, another release: {}; `unlock` ends {} processes; the rerun \
+             gets {} live; {served}",
             refused.brief(),
             ended.len(),
+            rerun.short(),
         ),
     );
 }
@@ -72,7 +74,7 @@ pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
     let ended: Vec<u32> = site.ask(Role::Admin, &Request::Unlock).answer();
     assert!(!ended.is_empty());
     assert_eq!(site.status().lock, None);
-    site.released(&b);
+    let rerun = site.released(&b).live.revision;
     site.is_settled_at(&b);
     let left = site.droplet.exec(["pgrep", "--full", "^sleep 100"]).unwrap();
     assert_ne!(left.exit, 0, "the migration goes on");
@@ -81,10 +83,11 @@ pub(crate) fn a_killed_agents_child_holds_the_lock(yard: &Yard) {
         "8",
         "SIGKILL of the agent while its migration runs",
         format!(
-            "0 agents, the lock is held, another release: {}; `unlock` ends {} processes; rerun: exit 0; \
-             {served}",
+            "0 agents, the lock is held, another release: {}; `unlock` ends {} processes; the rerun \
+             gets {} live; {served}",
             refused.brief(),
             ended.len(),
+            rerun.short(),
         ),
     );
 }

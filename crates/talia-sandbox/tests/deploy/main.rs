@@ -19,6 +19,7 @@ mod hosts;
 mod kills;
 mod kit;
 mod landing;
+mod latest;
 mod load;
 mod ports;
 mod pushes;
@@ -63,8 +64,7 @@ const TESTS: &[harness::Lane] = &[
         pushes::a_site_push_that_is_killed_at_any_step,
         races::an_older_commit_is_refused,
         races::two_pipelines_race,
-        races::a_move_of_latest_that_hangs,
-        races::latest_that_somebody_else_moves,
+        latest::one_that_somebody_else_moves,
         gate::a_deploy_key_gets_requests_and_nothing_else,
         gate::an_image_of_another_repository,
         gate::a_deploy_user_owns_nothing,
@@ -94,6 +94,7 @@ const TESTS: &[harness::Lane] = &[
         fidelity::a_release_does_what_its_plan_says,
         fidelity::a_plan_changes_nothing,
         secrets::a_secret_is_left_nowhere,
+        latest::a_move_of_latest_that_hangs,
         registries::a_login_that_the_registry_refuses,
         registries::a_registry_that_is_gone,
         registries::a_registry_that_dies_in_the_middle_of_a_layer,

@@ -32,7 +32,7 @@ const BROKEN: &str = "/etc/nginx/conf.d/broken.conf";
 
 /// The environment, whose policy and site say that it listens on a port.
 fn site(yard: &Yard) -> Site {
-    let site = yard.ports();
+    let site = yard.ports().on_one_line();
     let path = format!("/etc/talia/{}.toml", site.environment);
     let policy = String::from_utf8(site.droplet.read(&path).unwrap()).unwrap();
     if !policy.contains("listen = ") {

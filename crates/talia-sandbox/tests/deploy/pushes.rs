@@ -78,7 +78,7 @@ impl<'a> Pushed<'a> {
 }
 
 pub(crate) fn a_site_push_that_is_killed_at_any_step(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     let pushed = Pushed::new(&site);
     // A reload may cost a request on a connection that is kept.

@@ -18,7 +18,7 @@ use crate::{
 const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, _) = site.pair();
     let before = site.containers();
     let path = format!("/etc/talia/{}/docker/config.json", site.environment);
@@ -52,7 +52,7 @@ pub(crate) fn a_login_that_the_registry_refuses(yard: &Yard) {
 }
 
 pub(crate) fn a_registry_that_is_gone(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     let new = site.images.version("pulled later", Behaviour::Well);
     site.released(&b);
@@ -119,7 +119,7 @@ fn fetched_in_parts(site: &Site) -> u64 {
 }
 
 pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, _) = site.pair();
     let heavy = site.images.heavy("dies while it is pulled", 40);
     let before = site.containers();
@@ -187,7 +187,7 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
 
 /// FAULT 20: where the image of an earlier release is, is said before anything is done.
 pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (_, b) = site.pair();
     let old = site.images.version("gone later", Behaviour::Well);
     site.released(&old);
@@ -247,7 +247,7 @@ pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
 }
 
 pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     let path = format!("{}/docker-compose.yml", site.folder());
     let before = site.droplet.read(&path).unwrap();
@@ -286,10 +286,11 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
         "24",
         "docker-compose.yml is edited on the server",
         format!(
-            "{}; the plan shows the edited line, and its secret {} times; acknowledged: exit 0, the \
-             edited copy of {} bytes is kept",
+            "{}; the plan shows the edited line, and its secret {} times; once acknowledged \
+             {} is live and the edited copy of {} bytes kept",
             refused.brief(),
             told.matches(url).count(),
+            site.live().unwrap().short(),
             kept.len(),
         ),
     );
@@ -299,7 +300,7 @@ pub(crate) fn a_file_that_was_edited_by_hand(yard: &Yard) {
 
 /// Values of `.env` that a shell, Compose or YAML would each read otherwise.
 pub(crate) fn values_reach_the_app_byte_for_byte(yard: &Yard) {
-    let site = yard.site();
+    let site = yard.site().on_one_line();
     let (a, b) = site.pair();
     let path = format!("{}/.env", site.folder());
     let before = site.droplet.read(&path).unwrap();

@@ -3,6 +3,7 @@
 
 pub(crate) mod agent;
 mod asking;
+mod held;
 mod images;
 mod line;
 mod project;
@@ -12,6 +13,7 @@ mod there;
 mod yard;
 
 pub(crate) use asking::{Asking, Said};
+pub(crate) use held::{At, Held};
 pub(crate) use images::{Behaviour, Images, Version};
 pub(crate) use project::{Project, Ran};
 pub(crate) use registry::Registry;

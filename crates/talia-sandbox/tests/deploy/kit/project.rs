@@ -49,6 +49,8 @@ impl Ran {
         let told = self.told();
         let failed = told.lines().find_map(|line| line.trim_start().strip_prefix("✗ "));
         let message = failed.unwrap_or(&told);
+        // A step's own line has its place and its time before the message.
+        let message = message.rsplit("  ").next().unwrap_or(message);
         message.strip_prefix("flow: ").unwrap_or(message).to_owned()
     }
 

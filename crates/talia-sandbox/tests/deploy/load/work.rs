@@ -39,6 +39,8 @@ pub(crate) enum Kind {
 pub(crate) struct Mix {
     clients: BTreeMap<Kind, usize>,
     limit: Duration,
+    /// How many times longer than usual the pauses are but for fresh connections.
+    pauses: u32,
 }
 
 impl Default for Mix {
@@ -50,7 +52,7 @@ impl Default for Mix {
             (Kind::Post, 1),
             (Kind::Websocket, 2),
         ]);
-        Self { clients, limit: Duration::from_secs(180) }
+        Self { clients, limit: Duration::from_secs(180), pauses: 1 }
     }
 }
 
@@ -67,11 +69,12 @@ impl Mix {
         self
     }
 
-    /// Few clients, none of them slow: beside a test that takes long.
+    /// Few clients, none of them slow nor in a hurry: beside a test that takes long, whose own
+    /// work they would slow down.
     pub(crate) fn light() -> Self {
         let clients =
             [(Kind::Fresh, 1), (Kind::KeptAlive, 1), (Kind::Post, 1), (Kind::Websocket, 1)];
-        Self { clients: clients.into(), limit: Duration::from_secs(900) }
+        Self { clients: clients.into(), limit: Duration::from_secs(900), pauses: 2 }
     }
 }
 
@@ -85,6 +88,7 @@ struct Shared {
     stops: AtomicBool,
     began: Instant,
     limit: Duration,
+    pauses: u32,
     seen: Mutex<BTreeMap<Kind, Seen>>,
 }
 
@@ -95,6 +99,7 @@ impl Load {
             stops: AtomicBool::new(false),
             began: Instant::now(),
             limit: mix.limit,
+            pauses: mix.pauses,
             seen: Mutex::new(seen),
         });
         let clients = mix.clients.iter().flat_map(|(kind, count)| vec![*kind; *count]);
@@ -174,8 +179,13 @@ impl Client {
             let result = request(n);
             self.tell(began, result);
             n += 1;
-            thread::sleep(Duration::from_millis(pause_ms));
+            thread::sleep(self.pause(pause_ms));
         }
+    }
+
+    fn pause(&self, usual_ms: u64) -> Duration {
+        let times = if self.kind == Kind::Fresh { 1 } else { self.shared.pauses };
+        Duration::from_millis(usual_ms) * times
     }
 
     fn tell(&self, began: Duration, result: Result<Good, String>) {
@@ -248,7 +258,7 @@ impl Client {
                     // Closed, or about to be.
                     _ => break,
                 }
-                thread::sleep(Duration::from_millis(50));
+                thread::sleep(self.pause(50));
             }
             if self.shared.goes_on() {
                 let mut all = self.shared.seen();
