@@ -360,9 +360,9 @@ impl Ask<'_> {
             };
             return Ok(ended.unwrap_or_else(|| self.tell(&Cancelled::NothingRan)));
         };
-        if !["release", "rollback"].contains(&running.doing.as_str()) {
+        if !running.is_cancellable() {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
-                .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
+                .hint(running.advice()));
         }
         // A disk that is full must keep nobody from it.
         drop(self.journal(Area::Backend));

@@ -31,7 +31,11 @@ pub fn diff_landing(
 ) -> Result<(LandingProspect, Vec<FileDiff>)> {
     if !order.remote.has_agent() {
         return Err(Error::refused("a server without an agent does not tell what its files hold")
-            .hint("`cargo xtask deploy landing --plan` tells which files would change"));
+            .hint(
+                order.remote.addressed(
+                    "`cargo xtask deploy landing --plan` tells which files would change",
+                ),
+            ));
     }
     let prospect = look_at_landing(cx, order)?;
     let Some(plan) = &prospect.plan else { return Ok((prospect, Vec::new())) };
