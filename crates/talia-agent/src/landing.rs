@@ -32,8 +32,8 @@ impl Ask<'_> {
                 self.read(signals, move |cx, server| landing::index(cx, server, own))
             }
             LandingRequest::Releases => self.read(signals, landing::releases),
-            LandingRequest::Read(path) => {
-                self.read(signals, |cx, server| landing::read(cx, server, &path))
+            LandingRequest::Read(paths) => {
+                self.read(signals, |cx, server| landing::read(cx, server, &paths))
             }
             LandingRequest::Begin { tree, revision, after, by, accept_drift } => {
                 let owner = self.site.caller.ok_or_else(|| {
