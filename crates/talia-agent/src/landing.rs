@@ -17,7 +17,8 @@ use talia_pipeline::{
 
 use crate::{
     brought::brought,
-    serve::{Area, Ask, ENDS_WITHIN, wait_until},
+    holders::{ENDS_WITHIN, wait_until},
+    serve::{Area, Ask},
 };
 
 /// What a release's changes may have at most: some 400,000 files.
