@@ -45,15 +45,6 @@ impl Asking {
     }
 }
 
-/// Refuses to go on where what a person has said yes to is not what would be done now.
-pub(crate) fn still_meant<T: PartialEq>(confirmed: &Option<T>, now: &T) -> Result<()> {
-    if confirmed.as_ref().is_none_or(|confirmed| confirmed == now) {
-        return Ok(());
-    }
-    Err(Error::refused("meanwhile it would do something else than what was confirmed")
-        .hint("look at it again: the same command shows what it would do now"))
-}
-
 /// Who asks, as a server's journal and lock name it: `github/talia/backend/42` in a
 /// workflow, else `ana@laptop`.
 pub(crate) fn who(world: &World) -> Who {

@@ -1,22 +1,19 @@
 //! `cargo xtask deploy`.
 
-use std::cell::RefCell;
-
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, Error, ExitCode, Pipeline, Plan, Result, World,
+    Context, Error, ExitCode, Result, World,
     digest::Digest,
-    flows::{Deploy, Prospect, deploy_backend, look_ahead, publish::Publish},
+    flows::{Deploy, Deployed, Prospect, deploy_backend, look_ahead, publish::Publish},
     protocol::{ReleaseId, RevisionId, Role},
-    report::console,
     steps::registry::DockerConfig,
 };
 
 use crate::{
-    asking::{Asking, still_meant, who, yes},
+    asking::{who, yes},
+    change::{Change, carry_out},
     cli,
     environment::{Target, env},
-    session::{plan_code, print_plan},
     told,
 };
 
@@ -62,90 +59,63 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         None => return Err(Error::usage("no command is given")),
     };
     let target = Target::open(matches, world, Role::Deploy)?;
-    let (session, name) = (&target.session, target.remote.environment());
-    let asking = Asking::new(matches, &target)?;
-    let by = who(&session.world);
-    let seen: RefCell<Option<Prospect>> = RefCell::new(None);
-    let confirmed = RefCell::new(None);
-    let flow = |cx: &Context| {
+    carry_out(&DeployBackend { target: &target, matches }, &target, matches)
+}
+
+struct DeployBackend<'a> {
+    target: &'a Target,
+    matches: &'a ArgMatches,
+}
+
+impl Change for DeployBackend<'_> {
+    type Prospect = Prospect;
+    /// The commit, its image where there is one, what it replaces.
+    type Meant = (RevisionId, Option<Digest>, Option<ReleaseId>);
+    type Outcome = Deployed;
+
+    const VERB: &'static str = "deploy";
+
+    fn flow(&self, cx: &Context, looked: &dyn Fn(&Prospect) -> Result<()>) -> Result<Deployed> {
+        let session = &self.target.session;
         let order = Deploy {
             publish: Publish {
                 root: session.root.clone(),
                 backend: session.backend(cx)?,
                 settings: &session.settings.backend,
-                environment: &target.environment,
+                environment: &self.target.environment,
                 state: &session.state,
-                revision: cli::text(matches, "revision").map(str::to_owned),
-                docker: target.private.path().join("docker"),
+                revision: cli::text(self.matches, "revision").map(str::to_owned),
+                docker: self.target.private.path().join("docker"),
                 own_docker: DockerConfig::of_user(&session.world),
             },
-            remote: &target.remote,
-            by: by.clone(),
-            accept_drift: matches.get_flag("accept-drift"),
+            remote: &self.target.remote,
+            by: who(&session.world),
+            accept_drift: self.matches.get_flag("accept-drift"),
         };
         let prospect = look_ahead(cx, &order)?;
-        still_meant(&confirmed.borrow(), &meant(&prospect))?;
-        seen.replace(Some(prospect.clone()));
+        looked(&prospect)?;
         deploy_backend(cx, &order, &prospect)
-    };
-    let quiet = || -> Result<Pipeline> {
-        let pipeline = session.pipeline("deploy", matches, false)?;
-        Ok(session.guard(pipeline)?.state(session.state.clone()))
-    };
-    if matches.contains_id("plan") {
-        let plan = quiet()?.plan(flow);
-        return print_prospect(matches, seen.take().as_ref(), plan);
     }
-    if asking.is_needed() {
-        quiet()?.plan(flow)?;
-        if let Some(prospect) = seen.take() {
-            console::print(&told::prospect(&prospect));
-            let short = prospect.chosen.revision.short();
-            asking.ask(&format!("Release {short} to {name}?"))?;
-            confirmed.replace(Some(meant(&prospect)));
-        }
-    }
-    let began = session.world.elapsed();
-    let pipeline = session.pipeline("deploy", matches, true)?;
-    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
-    if let Ok(deployed) = &finished.result {
-        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
-        console::print(&told::deployed(deployed, name, seconds));
-    }
-    Ok(finished.exit_code)
-}
 
-/// What a person says yes to: the commit, its image where there is one, what it replaces.
-fn meant(prospect: &Prospect) -> (RevisionId, Option<Digest>, Option<ReleaseId>) {
-    let live = prospect.live().map(|live| live.release.clone());
-    (prospect.chosen.revision.clone(), prospect.there.clone(), live)
-}
+    fn meant(prospect: &Prospect) -> Self::Meant {
+        let live = prospect.live().map(|live| live.release.clone());
+        (prospect.chosen.revision.clone(), prospect.there.clone(), live)
+    }
 
-/// Prints a plan, and what it begins from; where it would be refused, that alone.
-fn print_prospect(
-    matches: &ArgMatches,
-    prospect: Option<&Prospect>,
-    plan: Result<Plan>,
-) -> Result<ExitCode> {
-    let is_json = cli::text(matches, "plan") == Some("json");
-    let plan = match (plan, prospect) {
-        (Ok(plan), _) => plan,
-        (Err(error), Some(prospect)) if !is_json => {
-            console::print(&told::prospect(prospect));
-            return Err(error);
-        }
-        (Err(error), _) => return Err(error),
-    };
-    if is_json {
-        console::print(&format!("{}\n", plan.to_json_with("prospect", &prospect)));
-        return Ok(plan_code(&plan));
+    fn question(&self, prospect: &Prospect) -> String {
+        let environment = self.target.remote.environment();
+        format!("Release {} to {environment}?", prospect.chosen.revision.short())
     }
-    if let Some(prospect) = prospect {
-        console::print(&format!("{}\n", told::prospect(prospect)));
+
+    fn told(&self, prospect: &Prospect) -> String {
+        told::prospect(prospect)
     }
-    let code = print_plan(matches, &plan);
-    if let Some(outlook) = prospect.and_then(|prospect| prospect.outlook.as_ref()) {
-        console::print(&format!("\non the server: {}", outlook.text));
+
+    fn on_server(prospect: &Prospect) -> Option<&str> {
+        prospect.outlook.as_ref().map(|outlook| outlook.text.as_str())
     }
-    Ok(code)
+
+    fn done(&self, deployed: &Deployed, _: &Prospect, seconds: f64) -> String {
+        told::deployed(deployed, self.target.remote.environment(), seconds)
+    }
 }

@@ -1,13 +1,11 @@
 //! `cargo xtask deploy landing` and `cargo xtask rollback landing`.
 
-use std::cell::RefCell;
-
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, Error, ExitCode, Pipeline, Plan, Result, World,
+    Context, Error, ExitCode, Result, World,
     flows::{
-        LandingDeploy, LandingProspect, LandingRollback, deploy_landing, diff_landing,
-        landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+        LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
+        diff_landing, landing_source, look_at_landing, look_back_at_landing, rollback_landing,
     },
     landing::{ContentHash, Filters, Guards, Overrides},
     parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
@@ -17,10 +15,10 @@ use talia_pipeline::{
 };
 
 use crate::{
-    asking::{Asking, still_meant, who, yes},
+    asking::{who, yes},
+    change::{Change, carry_out},
     cli::{self, harmless},
     environment::{Target, env},
-    session::{plan_code, print_plan},
     text::{ago, bytes, rows},
 };
 
@@ -99,52 +97,62 @@ pub(crate) fn rollback_command() -> Command {
 
 pub(crate) fn deploy(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let target = Target::open(matches, world, Role::Deploy)?;
-    let (session, name) = (&target.session, target.remote.environment());
-    let asking = Asking::new(matches, &target)?;
     let order = LandingDeploy {
         accept_drift: matches.get_flag("accept-drift"),
         ..order(&target, overrides(matches))?
     };
-    let seen: RefCell<Option<LandingProspect>> = RefCell::new(None);
-    let confirmed = RefCell::new(None);
-    let flow = |cx: &Context| {
-        let prospect = look_at_landing(cx, &order)?;
-        still_meant(&confirmed.borrow(), &meant(&prospect))?;
-        seen.replace(Some(prospect.clone()));
-        deploy_landing(cx, &order, &prospect)
-    };
-    let quiet = || -> Result<Pipeline> {
-        let pipeline = session.pipeline("deploy", matches, false)?;
-        Ok(session.guard(pipeline)?.state(session.state.clone()))
-    };
-    if matches.contains_id("plan") {
-        let plan = quiet()?.plan(flow);
-        return print_prospect(matches, seen.take().as_ref(), plan);
+    carry_out(&DeployLanding { order }, &target, matches)
+}
+
+struct DeployLanding<'a> {
+    order: LandingDeploy<'a>,
+}
+
+impl Change for DeployLanding<'_> {
+    type Prospect = LandingProspect;
+    /// The commit, its files, and what they replace.
+    type Meant = (RevisionId, ContentHash, Option<ContentHash>);
+    type Outcome = LandingDeployed;
+
+    const VERB: &'static str = "deploy";
+
+    fn flow(
+        &self,
+        cx: &Context,
+        looked: &dyn Fn(&LandingProspect) -> Result<()>,
+    ) -> Result<LandingDeployed> {
+        let prospect = look_at_landing(cx, &self.order)?;
+        looked(&prospect)?;
+        deploy_landing(cx, &self.order, &prospect)
     }
-    if asking.is_needed() {
-        quiet()?.plan(flow)?;
-        if let Some(prospect) = seen.take() {
-            console::print(&told(&prospect));
-            asking.ask(&format!("Publish {} on {name}?", prospect.chosen.revision.short()))?;
-            confirmed.replace(Some(meant(&prospect)));
+
+    fn meant(prospect: &LandingProspect) -> Self::Meant {
+        let there = prospect.index.as_ref().map(|index| index.hash);
+        (prospect.chosen.revision.clone(), prospect.local.tree.hash(), there)
+    }
+
+    fn question(&self, prospect: &LandingProspect) -> String {
+        let environment = self.order.remote.environment();
+        format!("Publish {} on {environment}?", prospect.chosen.revision.short())
+    }
+
+    fn told(&self, prospect: &LandingProspect) -> String {
+        told(prospect)
+    }
+
+    fn done(&self, deployed: &LandingDeployed, prospect: &LandingProspect, seconds: f64) -> String {
+        let environment = self.order.remote.environment();
+        let short = prospect.chosen.revision.short();
+        match &deployed.released {
+            Some(released) => published(short, released, environment, seconds),
+            None if prospect.is_live() => {
+                format!(
+                    "\n{short} is what {environment} has already: nothing to do, {seconds:.1} s\n"
+                )
+            }
+            None => format!("\nthe files of {short} are on {environment}, {seconds:.1} s\n"),
         }
     }
-    let began = session.world.elapsed();
-    let pipeline = session.pipeline("deploy", matches, true)?;
-    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
-    if let (Ok(deployed), Some(prospect)) = (&finished.result, seen.take()) {
-        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
-        let short = prospect.chosen.revision.short();
-        let text = match &deployed.released {
-            Some(released) => published(short, released, name, seconds),
-            None if prospect.is_live() => {
-                format!("\n{short} is what {name} has already: nothing to do, {seconds:.1} s\n")
-            }
-            None => format!("\nthe files of {short} are on {name}, {seconds:.1} s\n"),
-        };
-        console::print(&text);
-    }
-    Ok(finished.exit_code)
 }
 
 fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
@@ -198,32 +206,6 @@ fn overrides(matches: &ArgMatches) -> Overrides {
         links: matches.get_flag("allow-links"),
         dirty: matches.get_flag("allow-dirty"),
     }
-}
-
-/// What a person says yes to: the commit, its files, and what they replace.
-type Meant = (RevisionId, ContentHash, Option<ContentHash>);
-
-fn meant(prospect: &LandingProspect) -> Meant {
-    let there = prospect.index.as_ref().map(|index| index.hash);
-    (prospect.chosen.revision.clone(), prospect.local.tree.hash(), there)
-}
-
-/// Prints a plan, and what it begins from; where it would be refused, that alone.
-fn print_prospect(
-    matches: &ArgMatches,
-    prospect: Option<&LandingProspect>,
-    plan: Result<Plan>,
-) -> Result<ExitCode> {
-    let is_json = cli::text(matches, "plan") == Some("json");
-    if let (false, Some(prospect)) = (is_json, prospect) {
-        console::print(&format!("{}\n", told(prospect)));
-    }
-    let plan = plan?;
-    if is_json {
-        console::print(&format!("{}\n", plan.to_json_with("prospect", &prospect)));
-        return Ok(plan_code(&plan));
-    }
-    Ok(print_plan(matches, &plan))
 }
 
 /// What a deploy begins from, and what it would change.
@@ -323,36 +305,51 @@ fn before(before: Option<&LandingTaken>) -> String {
 pub(crate) fn rollback(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let to: Option<ReleaseId> = cli::text(matches, "to").map(str::parse).transpose()?;
     let target = Target::open(matches, world, Role::Deploy)?;
-    let (session, name) = (&target.session, target.remote.environment());
-    let asking = Asking::new(matches, &target)?;
-    let order = LandingRollback { remote: &target.remote, by: who(&session.world), to };
-    let seen: RefCell<Option<LandingTaken>> = RefCell::new(None);
-    let confirmed = RefCell::new(None);
-    let flow = |cx: &Context| {
-        let live = look_back_at_landing(cx, &order)?;
-        still_meant(&confirmed.borrow(), &live.release)?;
-        seen.replace(Some(live.clone()));
-        rollback_landing(cx, &order, &live)
-    };
-    if matches.contains_id("plan") {
-        return Ok(print_plan(matches, &session.pipeline("rollback", matches, false)?.plan(flow)?));
+    let world = &target.session.world;
+    let order = LandingRollback { remote: &target.remote, by: who(world), to };
+    carry_out(&RollbackLanding { order, now_ms: world.now_ms() }, &target, matches)
+}
+
+struct RollbackLanding<'a> {
+    order: LandingRollback<'a>,
+    now_ms: u64,
+}
+
+impl Change for RollbackLanding<'_> {
+    type Prospect = LandingTaken;
+    /// What is live.
+    type Meant = ReleaseId;
+    type Outcome = LandingReleased;
+
+    const VERB: &'static str = "rollback";
+
+    fn flow(
+        &self,
+        cx: &Context,
+        looked: &dyn Fn(&LandingTaken) -> Result<()>,
+    ) -> Result<LandingReleased> {
+        let live = look_back_at_landing(cx, &self.order)?;
+        looked(&live)?;
+        rollback_landing(cx, &self.order, &live)
     }
-    if asking.is_needed() {
-        session.pipeline("rollback", matches, false)?.plan(flow)?;
-        if let Some(live) = seen.take() {
-            let since = ago(session.world.now_ms(), live.at_ms);
-            asking.ask(&format!("Go back on {name} from {}, live {since}?", live.release))?;
-            confirmed.replace(Some(live.release));
-        }
+
+    fn meant(live: &LandingTaken) -> ReleaseId {
+        live.release.clone()
     }
-    let began = session.world.elapsed();
-    let pipeline = session.pipeline("rollback", matches, true)?;
-    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
-    if let Ok(released) = &finished.result {
-        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
+
+    fn question(&self, _: &LandingTaken) -> String {
+        format!("Go back on {}?", self.order.remote.environment())
+    }
+
+    fn told(&self, live: &LandingTaken) -> String {
+        let to = self.order.to.as_ref().map_or("the one before".to_owned(), ToString::to_string);
+        let since = ago(self.now_ms, live.at_ms);
+        rows(&[("live", format!("{}, {since}", live.release)), ("next", to)])
+    }
+
+    fn done(&self, released: &LandingReleased, _: &LandingTaken, seconds: f64) -> String {
         let revision = released.live.revision.as_ref();
         let what = revision.map_or("what was there first", RevisionId::short);
-        console::print(&published(what, released, name, seconds));
+        published(what, released, self.order.remote.environment(), seconds)
     }
-    Ok(finished.exit_code)
 }

@@ -3,6 +3,7 @@
 mod asking;
 mod backup;
 mod cancel;
+mod change;
 mod ci;
 mod cli;
 mod coverage;

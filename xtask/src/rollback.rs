@@ -1,20 +1,17 @@
 //! `cargo xtask rollback`.
 
-use std::cell::RefCell;
-
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, Error, ExitCode, Plan, Result, World,
+    Context, Error, ExitCode, Result, World,
     flows::{Rollback, look_back, rollback_backend},
-    protocol::{BackOutlook, ReleaseId, Role},
-    report::console,
+    protocol::{BackOutlook, ReleaseId, Released, Role},
 };
 
 use crate::{
-    asking::{Asking, still_meant, who, yes},
+    asking::{who, yes},
+    change::{Change, carry_out},
     cli,
     environment::{Target, env},
-    session::{plan_code, print_plan},
     told,
 };
 
@@ -59,69 +56,51 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     };
     let to: Option<ReleaseId> = cli::text(matches, "to").map(str::parse).transpose()?;
     let target = Target::open(matches, world, Role::Deploy)?;
-    let (session, name) = (&target.session, target.remote.environment());
-    let asking = Asking::new(matches, &target)?;
-    let by = who(&session.world);
-    let seen: RefCell<Option<BackOutlook>> = RefCell::new(None);
-    let confirmed = RefCell::new(None);
-    let flow = |cx: &Context| {
-        let order = Rollback {
-            remote: &target.remote,
-            by: by.clone(),
-            to: to.clone(),
-            accept_schema: matches.get_flag("accept-schema"),
-        };
-        let outlook = look_back(cx, &order)?;
-        still_meant(&confirmed.borrow(), &meant(&outlook))?;
-        seen.replace(Some(outlook.clone()));
-        rollback_backend(cx, &order, &outlook)
+    let order = Rollback {
+        remote: &target.remote,
+        by: who(&target.session.world),
+        to,
+        accept_schema: matches.get_flag("accept-schema"),
     };
-    if matches.contains_id("plan") {
-        let plan = session.pipeline("rollback", matches, false)?.plan(flow);
-        return print_outlook(matches, seen.take().as_ref(), plan);
-    }
-    if asking.is_needed() {
-        session.pipeline("rollback", matches, false)?.plan(flow)?;
-        if let Some(outlook) = seen.take() {
-            console::print(&told::back_outlook(&outlook));
-            asking.ask(&format!("Go back on {name}?"))?;
-            confirmed.replace(Some(meant(&outlook)));
-        }
-    }
-    let began = session.world.elapsed();
-    let pipeline = session.pipeline("rollback", matches, true)?;
-    let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
-    if let Ok(released) = &finished.result {
-        let seconds = session.world.elapsed().saturating_sub(began).as_secs_f64();
-        console::print(&told::rolled_back(released, name, seconds));
-    }
-    Ok(finished.exit_code)
+    carry_out(&RollbackBackend { order }, &target, matches)
 }
 
-/// What a person says yes to: what is live, and what would be instead.
-fn meant(outlook: &BackOutlook) -> (Option<ReleaseId>, Option<ReleaseId>) {
-    let live = outlook.state.live.as_ref().map(|live| live.release.clone());
-    (live, outlook.to.as_ref().map(|to| to.release.release.clone()))
+struct RollbackBackend<'a> {
+    order: Rollback<'a>,
 }
 
-/// Prints a plan, and where it leads to; where it would be refused, that alone.
-fn print_outlook(
-    matches: &ArgMatches,
-    outlook: Option<&BackOutlook>,
-    plan: Result<Plan>,
-) -> Result<ExitCode> {
-    let is_json = cli::text(matches, "plan") == Some("json");
-    if let Some(outlook) = outlook.filter(|_| !is_json) {
-        console::print(&format!("{}\n", told::back_outlook(outlook)));
+impl Change for RollbackBackend<'_> {
+    type Prospect = BackOutlook;
+    /// What is live, and what would be instead.
+    type Meant = (Option<ReleaseId>, Option<ReleaseId>);
+    type Outcome = Released;
+
+    const VERB: &'static str = "rollback";
+
+    fn flow(&self, cx: &Context, looked: &dyn Fn(&BackOutlook) -> Result<()>) -> Result<Released> {
+        let outlook = look_back(cx, &self.order)?;
+        looked(&outlook)?;
+        rollback_backend(cx, &self.order, &outlook)
     }
-    let plan = plan?;
-    if is_json {
-        console::print(&format!("{}\n", plan.to_json_with("prospect", &outlook)));
-        return Ok(plan_code(&plan));
+
+    fn meant(outlook: &BackOutlook) -> Self::Meant {
+        let live = outlook.state.live.as_ref().map(|live| live.release.clone());
+        (live, outlook.to.as_ref().map(|to| to.release.release.clone()))
     }
-    let code = print_plan(matches, &plan);
-    if let Some(outlook) = outlook {
-        console::print(&format!("\non the server: {}", outlook.text));
+
+    fn question(&self, _: &BackOutlook) -> String {
+        format!("Go back on {}?", self.order.remote.environment())
     }
-    Ok(code)
+
+    fn told(&self, outlook: &BackOutlook) -> String {
+        told::back_outlook(outlook)
+    }
+
+    fn on_server(outlook: &BackOutlook) -> Option<&str> {
+        Some(&outlook.text)
+    }
+
+    fn done(&self, released: &Released, _: &BackOutlook, seconds: f64) -> String {
+        told::rolled_back(released, self.order.remote.environment(), seconds)
+    }
 }

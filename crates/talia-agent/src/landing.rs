@@ -17,7 +17,8 @@ use talia_pipeline::{
 
 use crate::{
     brought::brought,
-    serve::{Area, Ask, ENDS_WITHIN, wait_until},
+    holders::{ENDS_WITHIN, wait_until},
+    serve::{Area, Ask},
 };
 
 /// What a release's changes may have at most: some 400,000 files.
@@ -32,8 +33,8 @@ impl Ask<'_> {
                 self.read(signals, move |cx, server| landing::index(cx, server, own))
             }
             LandingRequest::Releases => self.read(signals, landing::releases),
-            LandingRequest::Read(path) => {
-                self.read(signals, |cx, server| landing::read(cx, server, &path))
+            LandingRequest::Read(paths) => {
+                self.read(signals, |cx, server| landing::read(cx, server, &paths))
             }
             LandingRequest::Begin { tree, revision, after, by, accept_drift } => {
                 let owner = self.site.caller.ok_or_else(|| {

@@ -9,8 +9,10 @@
 mod answer;
 mod brought;
 mod gate;
+mod holders;
 mod landing;
 mod logs;
+mod plans;
 mod secrets;
 mod serve;
 

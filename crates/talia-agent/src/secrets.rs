@@ -48,10 +48,15 @@ fn hidden(env: &[u8], policy: &Policy, whose: &str) -> Vec<Secret> {
         .collect()
 }
 
-/// What commands and their answers name all the time.
+/// What commands and their answers name all the time: a value that is a part of it hides
+/// nothing, and no command could be written without it.
 fn open_texts(policy: &Policy) -> Vec<String> {
     let host = policy.host.as_deref().unwrap_or_default();
     vec![
+        // The programs and folders of PostgreSQL, its own database and role; where a slot
+        // and a scratch server are asked.
+        "/usr/lib/postgresql postgresql postgres template1".to_owned(),
+        format!("http://localhost{} http://127.0.0.1{}", policy.health.path, policy.health.path),
         format!("https://{host}{}", policy.health.path),
         format!("https://{host}/"),
         policy.folder.to_string(),
@@ -94,6 +99,17 @@ mod tests {
         let masker = Masker::new(pipeline.secret_values());
         let said = masker.mask("https://staging.talia.example/api https://hooks.example/T0");
         assert_eq!(said, "https://staging.talia.example/api ***");
+    }
+
+    #[test]
+    fn a_word_that_every_command_needs_is_no_secret() {
+        let env = b"DB_PASSWORD=postgres\nSELF_URL=http://localhost\nA_TOKEN=postgres-x1\n";
+        let found = hidden(env, &Policy::default(), "");
+        let world = World::real().unwrap();
+        let pipeline = Pipeline::new("say", "/", world).secrets(found);
+        let masker = Masker::new(pipeline.secret_values());
+        let said = masker.mask("--username=postgres http://localhost/api/health postgres-x1");
+        assert_eq!(said, "--username=postgres http://localhost/api/health ***");
     }
 
     #[test]

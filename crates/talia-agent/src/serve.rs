@@ -1,26 +1,17 @@
 //! From a request to its flow, with the lock and the journal where it changes something.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
     flows::server::{
-        BackOrder, Order, Server, backup_now, difference, drill_now, earlier, hold_for_latest,
-        install_agent, maintenance, prune, push, release, releases, restore, restore_plan,
-        rollback, settle_all, status,
+        BackOrder, Order, Server, backup_now, drill_now, hold_for_latest, install_agent,
+        maintenance, prune, push, release, releases, restore, restore_plan, rollback, settle_all,
+        status,
     },
     process::Cancel,
-    protocol::{
-        BackOutlook, Cancelled, Hello, LockHolder, Outlook, Refusal, ReleaseId, Request, Role,
-        RunId, Version, Who, Whose,
-    },
+    protocol::{Hello, LockHolder, ReleaseId, Request, Role, RunId, Version, Who},
     report::{Feed, Journal},
-    secret::Masker,
-    server::{
-        Layout, Lock, PushedFile, Records, end_holders, holder, holds, interrupt_holder,
-        landing::Owner, policies,
-    },
+    server::{Layout, Lock, PushedFile, landing::Owner, policies},
     settings::Policy,
 };
 
@@ -30,11 +21,6 @@ use crate::{answer::answered, brought::brought, secrets::secrets};
 const PUSHED_BYTES: u64 = 1 << 20;
 /// What an agent may have at most.
 const AGENT_BYTES: u64 = 64 << 20;
-/// How long the one that is asked to end is waited for.
-pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20);
-/// How long an agent that has answered may take to end.
-const ENDED_WITHIN: Duration = Duration::from_secs(5);
-const NAP: Duration = Duration::from_millis(50);
 
 /// One environment on this server, as it is asked.
 pub(crate) struct Site {
@@ -134,7 +120,7 @@ impl Ask<'_> {
     }
 
     /// The journal, which says already who asks for what.
-    fn journal(&self, area: Area) -> Result<Journal> {
+    pub(crate) fn journal(&self, area: Area) -> Result<Journal> {
         let layout = &self.site.layout;
         let mut journal = Journal::open(&match area {
             Area::Backend => layout.journal(),
@@ -197,56 +183,6 @@ impl Ask<'_> {
         let mut pipeline = self.pipeline(cancel).report(self.feed.report());
         let finished = pipeline.run(|cx| flow(cx, &server));
         self.end(finished)
-    }
-
-    fn plan(&self, order: &Order) -> Result<ExitCode> {
-        let server = self.server(self.role());
-        let ((steps, text), refused) = self.planned(|cx| release(cx, &server, order));
-        let mut pipeline = self.pipeline(&self.site.signals);
-        let finished = pipeline.run(|cx| difference(cx, &server));
-        let (state, mut difference) = finished.result?;
-        // A compose file may hold what `.env` holds as well.
-        let masker = Masker::new(pipeline.secret_values());
-        difference.compose_diff = masker.mask(&difference.compose_diff).into_owned();
-        Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
-    }
-
-    fn plan_back(&self, to: Option<ReleaseId>, accept_schema: bool) -> Result<ExitCode> {
-        let server = self.server(self.role());
-        let mut pipeline = self.pipeline(&self.site.signals);
-        let found = pipeline.run(|cx| earlier(cx, &server, to.as_ref()));
-        let (state, earlier) = found.result?;
-        let Some(live) = &state.live else {
-            return Ok(self.tell(&BackOutlook::new(
-                state,
-                earlier,
-                Default::default(),
-                Vec::new(),
-            )));
-        };
-        let order = BackOrder { to, from: live.release.clone(), accept_schema };
-        let (plan, refused) = self.planned(|cx| rollback(cx, &server, &order));
-        Ok(self.tell(&BackOutlook::new(state, earlier, plan, refused)))
-    }
-
-    /// A flow's plan, as data and as text, or why there is none.
-    fn planned<T>(
-        &self,
-        flow: impl FnOnce(&Context) -> Result<T>,
-    ) -> ((serde_json::Value, String), Vec<Refusal>) {
-        let error = match self.pipeline(&self.site.signals).plan(flow) {
-            Ok(plan) => {
-                let steps = serde_json::from_str(&plan.to_json()).unwrap_or_default();
-                return ((steps, plan.to_string()), Vec::new());
-            }
-            Err(error) => error,
-        };
-        let refusal = |failure: &Error| Refusal {
-            message: failure.to_string(),
-            hint: failure.hint_text().map(str::to_owned),
-            exit_code: failure.exit_code().code(),
-        };
-        (Default::default(), error.failures().iter().map(refusal).collect())
     }
 
     /// A release, and the lock left behind while the client moves `latest`.
@@ -345,65 +281,6 @@ impl Ask<'_> {
         self.change(self.role(), move |cx, server| push(cx, server, file, content.clone()))
     }
 
-    fn cancel(&self, whose: Option<&Whose>) -> Result<ExitCode> {
-        let lock = self.site.layout.lock();
-        let is_meant = |running: &LockHolder| {
-            let in_run = |run: &RunId| run.as_str() == running.run;
-            whose
-                .is_none_or(|whose| whose.by == running.by && whose.run.as_ref().is_none_or(in_run))
-        };
-        let Some(running) = holder(&lock)?.filter(is_meant) else {
-            // Of the landing page, no client names its run.
-            let ended = match whose {
-                Some(Whose { run: Some(_), .. }) => None,
-                _ => self.cancel_landing(whose.map(|whose| &whose.by))?,
-            };
-            return Ok(ended.unwrap_or_else(|| self.tell(&Cancelled::NothingRan)));
-        };
-        if !["release", "rollback"].contains(&running.doing.as_str()) {
-            return Err(Error::refused(format!("{} is not cancelled", running.doing))
-                .hint("wait until it has ended; `cargo xtask unlock` ends it at once"));
-        }
-        // A disk that is full must keep nobody from it.
-        drop(self.journal(Area::Backend));
-        interrupt_holder(&lock, &running)?;
-        let ended =
-            wait_until(
-                ENDS_WITHIN,
-                || Ok(holder(&lock)?.is_none_or(|now| now.run != running.run)),
-            )?;
-        if !ended {
-            return Err(Error::step("it was asked to end, and still works")
-                .hint("one that has switched already is finished; look at `cargo xtask status`"));
-        }
-        // One that is live by now has switched before it could hear.
-        let records = Records::read(&self.site.layout)?;
-        Ok(match records.live_since(running.since_ms) {
-            Some(live) => self.tell(&Cancelled::Live(live.id.clone())),
-            None => self.tell(&Cancelled::Undone),
-        })
-    }
-
-    fn latest_moved(&self, release: &ReleaseId) -> Result<ExitCode> {
-        let lock = self.site.layout.lock();
-        let waits = |now: &LockHolder| now.doing == waits(release);
-        if let Some(waiting) = holder(&lock)?.filter(waits) {
-            // The agent that left the lock behind has its own end to tell first.
-            wait_until(ENDED_WITHIN, || Ok(!holds(&lock, waiting.pid)))?;
-            if holder(&lock)?.as_ref().is_some_and(waits) {
-                end_holders(&lock)?;
-            }
-        }
-        Ok(self.tell(&"the lock is free"))
-    }
-
-    fn unlock(&self) -> Result<ExitCode> {
-        drop(self.journal(Area::Backend));
-        let mut ended = end_holders(&self.site.layout.lock())?;
-        ended.extend(self.unlock_landing()?);
-        Ok(self.tell(&ended))
-    }
-
     fn boot(&self) -> Result<ExitCode> {
         let landing = self.boot_landing();
         let backend = self.change(self.role(), settle_all)?;
@@ -412,24 +289,8 @@ impl Ask<'_> {
 }
 
 /// What is done while a client moves `latest` to this release.
-fn waits(release: &ReleaseId) -> String {
+pub(crate) fn waits(release: &ReleaseId) -> String {
     format!("wait until `latest` is moved to {release}")
-}
-
-/// Whether it comes true within this time.
-pub(crate) fn wait_until(
-    within: Duration,
-    mut is_true: impl FnMut() -> Result<bool>,
-) -> Result<bool> {
-    let mut left = within;
-    while !is_true()? {
-        if left.is_zero() {
-            return Ok(false);
-        }
-        std::thread::sleep(NAP);
-        left = left.saturating_sub(NAP);
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -130,6 +130,29 @@ impl Error {
         self
     }
 
+    /// Says every hint inside in other words.
+    #[must_use]
+    pub(crate) fn map_hints(mut self, say: &impl Fn(String) -> String) -> Self {
+        self.0.hint = self.0.hint.map(say);
+        let failures = std::mem::take(&mut self.0.failures);
+        self.0.failures = failures.into_iter().map(|failure| failure.map_hints(say)).collect();
+        self
+    }
+
+    /// Says every text inside in other words; the cause's are its own.
+    #[must_use]
+    pub(crate) fn map_texts(mut self, say: &impl Fn(String) -> String) -> Self {
+        let inner = &mut *self.0;
+        let texts = [&mut inner.message].into_iter().chain(&mut inner.hint).chain(&mut inner.tail);
+        let findings = inner.diagnostics.iter_mut().map(|found| &mut found.message);
+        for text in texts.chain(findings) {
+            *text = say(std::mem::take(text));
+        }
+        let failures = std::mem::take(&mut inner.failures);
+        inner.failures = failures.into_iter().map(|failure| failure.map_texts(say)).collect();
+        self
+    }
+
     /// Adds the findings that belong to it.
     #[must_use]
     pub fn diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {

@@ -5,9 +5,11 @@ use std::{
     io::Write,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
+use talia_pipeline::server::holder;
 
 use super::*;
 

@@ -140,7 +140,7 @@ pub fn deploy_backend(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> 
         let is_kept = order.publish.environment.branch.is_some();
         refuse_older(cx, &order.publish.root, &live.revision, revision, is_kept, &back)?;
     }
-    refuse(&outlook.state, &outlook.refused)?;
+    refuse(order.remote, &outlook.state, &outlook.refused)?;
     let (digest, built) = image(cx, order, prospect)?;
     let request = Request::Release {
         digest: digest.clone(),
@@ -208,19 +208,19 @@ fn by_script(cx: &Context, order: &Deploy<'_>, prospect: &Prospect) -> Result<De
 }
 
 /// Refuses what the server would refuse, before anything is done for it.
-pub(super) fn refuse(state: &ServerState, refused: &[Refusal]) -> Result<()> {
+pub(super) fn refuse(remote: &Remote, state: &ServerState, refused: &[Refusal]) -> Result<()> {
     if let Some(holder) = &state.lock {
         return Err(Error::refused(format!(
             "{} works on this server: {} (process {}, run {})",
             holder.by, holder.doing, holder.pid, holder.run
         ))
-        .hint("wait until it has ended, or end it: `cargo xtask cancel`"));
+        .hint(remote.addressed(holder.advice())));
     }
     let refusals = refused.iter().map(|refusal| {
         let kind = ErrorKind::of_exit_code(refusal.exit_code);
         let error = Error::new(kind, format!("the server says: {}", refusal.message));
         match &refusal.hint {
-            Some(hint) => error.hint(hint),
+            Some(hint) => error.hint(remote.addressed(hint)),
             None => error,
         }
     });

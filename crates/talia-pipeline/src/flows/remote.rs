@@ -28,8 +28,10 @@ use ask::Ask;
 /// How long the client stays with a change, at most. The agent has limits of its own,
 /// and a server that has gone is noticed by ssh.
 const LONG: Duration = Duration::from_secs(6 * 60 * 60);
-/// The exit of `infra/deploy.sh` where another one holds its lock.
-const HELD: i32 = 4;
+/// The exit of `infra/deploy.sh` for what it refuses.
+const REFUSED: i32 = 4;
+/// What it says where another one holds its lock.
+const HELD: &str = "another deploy works here";
 /// How long an interrupted client waits for the server to take a release back: what is
 /// left of the seven seconds that it has in all.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
@@ -275,13 +277,27 @@ impl Remote {
         format!("cargo xtask status --env {}", self.environment)
     }
 
-    /// Names the environment in the hint of an error that leaves the state unknown.
+    /// Names the environment in the commands of an error's hints.
     fn located(&self, error: Error) -> Error {
-        if error.kind() == ErrorKind::Unknown {
+        if error.kind() == ErrorKind::Unknown && error.failures().len() == 1 {
             let command = self.status_command();
             return error.hint(format!("state unknown: ask `{command}` once the server is back"));
         }
-        error
+        error.map_hints(&|hint| self.addressed(&hint))
+    }
+
+    /// A hint that can be copied: an agent names commands without an environment, because
+    /// its client knows it by a name of its own.
+    pub(super) fn addressed(&self, hint: &str) -> String {
+        // Commands stand between backticks.
+        let parts = hint.split('`').enumerate().map(|(nth, part)| {
+            let is_command = nth % 2 == 1 && part.starts_with("cargo xtask ");
+            match is_command && !part.contains(" --env ") {
+                true => format!("{part} --env {}", self.environment),
+                false => part.to_owned(),
+            }
+        });
+        parts.collect::<Vec<_>>().join("`")
     }
 
     /// Runs a literal command of a server without an agent.
@@ -289,12 +305,27 @@ impl Remote {
     /// # Errors
     /// As [`SshRequest`].
     pub fn script(&self, cx: &Context, request: &str) -> Result<()> {
-        let step = SshRequest::new(&self.connection, request, Effect::Remote).accept([0, HELD]);
-        let answer = cx.run(step).map_err(|error| self.located(error))?;
-        if answer.exit() == HELD {
-            return Err(Error::refused("another deploy works on that server")
-                .tail(answer.last_lines(3))
-                .hint("wait until it has ended, then deploy again"));
+        let step = SshRequest::new(&self.connection, request, Effect::Remote);
+        let answer = cx.run(step.accept([0, REFUSED]).timeout(LONG)).map_err(|error| {
+            if error.kind() == ErrorKind::Interrupted || error.kind() == ErrorKind::Unknown {
+                let server = &self.connection;
+                return error.hint(format!(
+                    "`{request}` goes on there: ask `ssh -p {} {server} status` with the same key \
+                     how it ends",
+                    server.port_number()
+                ));
+            }
+            error
+        })?;
+        if answer.exit() == REFUSED {
+            let said = answer.last_lines(3);
+            return Err(match said.iter().any(|line| line.contains(HELD)) {
+                true => Error::refused("another deploy works on that server")
+                    .hint("wait until it has ended, then deploy again"),
+                false => Error::refused(format!("that server's script refuses `{request}`"))
+                    .hint("its /usr/local/lib/talia/deploy.sh and that of infra/ may differ"),
+            }
+            .tail(said));
         }
         Ok(())
     }

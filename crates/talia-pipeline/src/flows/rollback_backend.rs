@@ -51,7 +51,7 @@ pub fn rollback_backend(
     let Some(live) = &outlook.state.live else {
         return Err(Error::refused("nothing is live there, so there is nothing to go back from"));
     };
-    refuse(&outlook.state, &outlook.refused)?;
+    refuse(order.remote, &outlook.state, &outlook.refused)?;
     let to = outlook.to.as_ref().map(|to| &to.release);
     let hoped = Taken {
         release: ReleaseId::planned(),

@@ -56,6 +56,25 @@ pub struct LockHolder {
     pub since_ms: u64,
 }
 
+impl LockHolder {
+    /// Whether `cancel` ends it, which takes back what it has begun.
+    pub fn is_cancellable(&self) -> bool {
+        let doing = self.doing.split(' ').next().unwrap_or_default();
+        ["release", "rollback", "landing", "rsync"].contains(&doing)
+    }
+
+    /// What there is to do for whoever waits for it.
+    pub fn advice(&self) -> &'static str {
+        match self.is_cancellable() {
+            true => {
+                "wait until it has ended, end it gently with `cargo xtask cancel`, or at once with \
+                 `cargo xtask unlock`"
+            }
+            false => "wait until it has ended; `cargo xtask unlock` ends it at once",
+        }
+    }
+}
+
 /// One slot, as the engine shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotState {

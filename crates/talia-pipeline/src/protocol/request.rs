@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The longest request, in bytes. What is larger comes on standard input.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 
 /// Which records of the app's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -437,6 +437,7 @@ mod tests {
             format!("landing rollback {id} from {id} by ana"),
             "landing releases".to_owned(),
             "landing read a%20b/%C3%BC.html".to_owned(),
+            "landing read a b%0A -x".to_owned(),
             "rsync --server --daemon .".to_owned(),
             "agent install".to_owned(),
             "compose push".to_owned(),
@@ -534,6 +535,9 @@ mod tests {
             "landing read ../../etc/shadow",
             "landing read %2E%2E/%2E%2E/etc/shadow",
             "landing read /etc/shadow",
+            "landing read",
+            "landing read a ../b",
+            "landing read a  b",
             "landing index HEAD",
             "scp -t /etc",
             "internal-sftp",

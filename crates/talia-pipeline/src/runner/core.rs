@@ -253,7 +253,9 @@ impl Core {
                 })
             }
         };
-        let result = result.map_err(|error| error.in_step(label));
+        // What a flow makes of it, a record say, has no secret either.
+        let mask = |text| self.shell.masked_text(text);
+        let result = result.map_err(|error| error.in_step(label).map_texts(&mask));
         #[cfg(feature = "fault-injection")]
         let result = result.and_then(|output| boundary.after().map(|()| output));
         self.finish_step(id, label, step, result, started)

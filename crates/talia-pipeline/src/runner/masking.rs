@@ -26,7 +26,7 @@ pub(crate) fn masked(event: Event, masker: &Masker) -> Event {
 
 /// The text without secrets, also without those that show when a report takes the
 /// escape sequences out.
-fn mask_text(text: &str, masker: &Masker) -> Option<String> {
+pub(super) fn mask_text(text: &str, masker: &Masker) -> Option<String> {
     let clean = masker.mask(text);
     if clean.contains('\u{1b}') {
         let shown = terminal_safe(clean.as_bytes(), Colours::Drop, usize::MAX);

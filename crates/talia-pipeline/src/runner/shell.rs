@@ -21,7 +21,11 @@ use crate::{
     world::{DEFAULT_PATH, World, find_program},
 };
 
-use super::{core::Limits, masking::masked, output::Output};
+use super::{
+    core::Limits,
+    masking::{mask_text, masked},
+    output::Output,
+};
 
 /// Executes commands. One per run; the recorder uses it for observations.
 pub(crate) struct Shell {
@@ -61,6 +65,11 @@ impl Shell {
 
     pub(crate) fn supervisor(&self) -> &Supervisor {
         &self.supervisor
+    }
+
+    /// The same text with every secret masked.
+    pub(crate) fn masked_text(&self, text: String) -> String {
+        mask_text(&text, &self.masker).unwrap_or(text)
     }
 
     /// The same event with every secret masked in every text.

@@ -87,11 +87,12 @@ fn held(file: &mut File, now_ms: u64) -> Error {
             .hint("wait, ask `cargo xtask status`, or end it: `cargo xtask unlock`");
     };
     let age = now_ms.saturating_sub(holder.since_ms) / 1000;
+    let advice = holder.advice();
     let LockHolder { doing, by, run, pid, .. } = holder;
     Error::refused(format!(
         "{by} works on this server: {doing}, since {age} s (process {pid}, run {run})"
     ))
-    .hint("wait until it has ended, end it gently with `cargo xtask cancel`, or at once with `cargo xtask unlock`")
+    .hint(advice)
 }
 
 fn read(file: &mut File) -> Option<LockHolder> {

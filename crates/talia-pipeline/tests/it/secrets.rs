@@ -183,6 +183,28 @@ fn what_a_step_gives_to_the_flow_is_masked_too() {
     assert_eq!(finished.result.unwrap(), "it is ***");
 }
 
+/// A record keeps why a release was undone.
+#[test]
+fn an_error_of_work_that_a_flow_goes_on_with_is_masked_too() {
+    let (pipeline, _) = pipeline();
+    let failing = || {
+        let branch = Error::step("at correct horse").hint("not correct horse");
+        Err(Error::all(vec![branch, Error::step("x").tail(vec!["correct horse".into()])]))
+    };
+    let secret = Secret::given("TOKEN", SecretValue::new("correct horse"));
+    let finished = pipeline.secrets([secret]).run(|cx| {
+        // In the plan it passes.
+        let Err(error) = cx.run(Work::new("fails", failing)) else { return Ok(Default::default()) };
+        let [first, second] = error.failures() else { panic!("{error:?}") };
+        let told = (first.to_string(), first.hint_text().map(str::to_owned));
+        Ok((told, second.last_lines().to_vec(), error.to_string()))
+    });
+    let (first, last, all) = finished.result.unwrap();
+    assert_eq!(first, ("at ***".into(), Some("not ***".into())));
+    assert_eq!(last, ["***"]);
+    assert!(all.contains("at ***; x"), "{all}");
+}
+
 #[test]
 fn an_error_before_the_first_step_is_masked_too() {
     let (pipeline, events) = pipeline();

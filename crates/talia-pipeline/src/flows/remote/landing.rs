@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use crate::{
     context::Context,
-    error::Result,
+    error::{Error, Result},
     landing::{ContentHash, LandingStrategy, TreePath},
     protocol::{
         LandingAborted, LandingBegun, LandingFile, LandingIndex, LandingRelease, LandingReleased,
@@ -32,12 +32,21 @@ impl Remote {
         self.observe(cx, Request::Landing(LandingRequest::Releases))
     }
 
-    /// What a published file holds.
+    /// What published files hold, in as many requests as they need.
     ///
     /// # Errors
     /// As [`Remote::observe`].
-    pub fn landing_file(&self, cx: &Context, path: &TreePath) -> Result<LandingFile> {
-        self.observe(cx, Request::Landing(LandingRequest::Read(path.clone())))
+    pub fn landing_files(&self, cx: &Context, paths: &[TreePath]) -> Result<Vec<LandingFile>> {
+        let mut files: Vec<LandingFile> = Vec::new();
+        while let Some(left) = paths.get(files.len()..).filter(|left| !left.is_empty()) {
+            let request = Request::Landing(LandingRequest::read_first(left));
+            let told: Vec<LandingFile> = self.observe(cx, request)?;
+            if told.is_empty() || told.len() > left.len() {
+                return Err(Error::step("the agent has not told what was asked for"));
+            }
+            files.extend(told);
+        }
+        Ok(files)
     }
 
     /// Opens a transaction: `request` is [`LandingRequest::Begin`], `changes` the file with

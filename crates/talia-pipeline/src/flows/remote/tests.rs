@@ -37,8 +37,19 @@ fn ask<T>(
     said: String,
     flow: impl FnOnce(&Context, &Remote) -> Result<T>,
 ) -> (Result<T>, Vec<CommandLine>) {
+    ask_saying(exit, said, "sudo: no agent", flow)
+}
+
+/// The same, with this by standard error.
+fn ask_saying<T>(
+    exit: i32,
+    said: String,
+    stderr: &str,
+    flow: impl FnOnce(&Context, &Remote) -> Result<T>,
+) -> (Result<T>, Vec<CommandLine>) {
     let pipeline = Pipeline::new("ask", "/", World::fixed("/", []));
-    let fake = Fake::new(move |_| Answer::new(exit, said.clone(), "sudo: no agent"));
+    let stderr = stderr.to_owned();
+    let fake = Fake::new(move |_| Answer::new(exit, said.clone(), stderr.clone()));
     pipeline.fake(fake, |cx| flow(cx, &remote()))
 }
 
@@ -105,6 +116,34 @@ fn what_fails_there_is_the_same_error_here() {
     let both = Error::all(vec![Error::step("a"), Error::refused("b")]);
     let error = ask(4, failed(&both), |cx, remote| remote.prune(cx)).0.unwrap_err();
     assert_eq!((error.failures().len(), error.exit_code()), (2, ExitCode::Refused));
+}
+
+#[test]
+fn commands_in_a_hint_name_the_environment_that_was_asked() {
+    let hint = "look at `cargo xtask status`, `nginx -t` or `cargo xtask unlock --env staging`";
+    let there = Error::all(vec![Error::refused("held").hint(hint), Error::step("x")]);
+    let error = ask(4, failed(&there), |cx, remote| remote.prune(cx)).0.unwrap_err();
+    let told = "look at `cargo xtask status --env staging`, `nginx -t` or \
+                `cargo xtask unlock --env staging`";
+    assert_eq!(error.failures()[0].hint_text(), Some(told));
+}
+
+#[test]
+fn a_script_tells_a_held_lock_from_what_it_refuses_and_from_what_nobody_knows() {
+    let script = |exit, said| {
+        let (ended, asked) =
+            ask_saying(exit, String::new(), said, |cx, remote| remote.script(cx, "deploy"));
+        assert_eq!(asked[0].arguments().last().unwrap(), "deploy");
+        ended.unwrap_err()
+    };
+    let held = script(4, "deploy.sh: another deploy works here\n");
+    assert_eq!(held.to_string(), "another deploy works on that server");
+    let refused = script(4, "deploy.sh: this key may ask for status\n");
+    assert_eq!(refused.to_string(), "that server's script refuses `deploy`");
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    let lost = script(255, "");
+    assert_eq!(lost.exit_code(), ExitCode::Unknown);
+    assert!(lost.hint_text().unwrap().contains("deploy@talia.example status"), "{lost:?}");
 }
 
 #[test]

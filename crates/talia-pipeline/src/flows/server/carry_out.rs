@@ -201,24 +201,45 @@ fn take_back(
 ) -> Result<()> {
     let record = change.record;
     cx.group("take it back", |cx| {
-        match (reached, change.live) {
-            (Reached::Beside, _) | (_, None) => end_unserved(cx, server, record.slot)?,
-            (Reached::Ended, Some(live)) => {
-                // Both may not run at once; and clients were never sent to the new one.
-                end(cx, server, record.slot)?;
-                restart(cx, server, live)?;
-                answers_again(cx, server, live)?;
-            }
-            (Reached::Switched, Some(live)) if server.policy.strategy == Strategy::Recreate => {
-                end(cx, server, record.slot)?;
-                give_back(cx, server, live, false)?;
-            }
-            (Reached::Switched, Some(live)) => {
-                give_back(cx, server, live, seen.runs(&live.id))?;
-                end(cx, server, record.slot)?;
-            }
-        }
+        served_as_before(cx, server, seen, change, reached).map_err(|error| match reached {
+            Reached::Beside => error,
+            Reached::Ended | Reached::Switched => Error::new(
+                ErrorKind::Unknown,
+                format!("clients may not get what they had: {error}"),
+            )
+            .hint(
+                "`cargo xtask status` tells what is served; the next request puts right what it can",
+            ),
+        })?;
         let reason = error.to_string();
         mark(cx, server, record, Fate::Undone { reason }).map(drop)
     })
+}
+
+/// Gives clients what they had, and ends the slot that failed.
+fn served_as_before(
+    cx: &Context,
+    server: &Server,
+    seen: &Seen,
+    change: &Change<'_>,
+    reached: Reached,
+) -> Result<()> {
+    let slot = change.record.slot;
+    match (reached, change.live) {
+        (Reached::Beside, _) | (_, None) => end_unserved(cx, server, slot),
+        (Reached::Ended, Some(live)) => {
+            // Both may not run at once; and clients were never sent to the new one.
+            end(cx, server, slot)?;
+            restart(cx, server, live)?;
+            answers_again(cx, server, live)
+        }
+        (Reached::Switched, Some(live)) if server.policy.strategy == Strategy::Recreate => {
+            end(cx, server, slot)?;
+            give_back(cx, server, live, false)
+        }
+        (Reached::Switched, Some(live)) => {
+            give_back(cx, server, live, seen.runs(&live.id))?;
+            end(cx, server, slot)
+        }
+    }
 }

@@ -233,7 +233,7 @@ pub enum LandingAborted {
     NothingOpen,
 }
 
-/// To `landing read`: what a published file holds.
+/// To `landing read`, for each path: what a published file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LandingFile {
@@ -266,6 +266,17 @@ pub enum LandingFile {
 impl LandingFile {
     /// The longest text that is answered, in bytes.
     pub const LONGEST: u64 = 1 << 20;
+    /// After so many bytes of text the paths that are left are not answered: they are to
+    /// be asked for again.
+    pub const TOGETHER: u64 = 4 << 20;
+
+    /// How many bytes of text it has.
+    pub fn text_bytes(&self) -> u64 {
+        match self {
+            Self::Text { text } => text.len() as u64,
+            _ => 0,
+        }
+    }
 }
 
 /// To `landing releases`: one that is kept.

@@ -8,6 +8,7 @@ use crate::{
 };
 
 use super::super::{
+    request::LONGEST,
     word::{ReleaseId, RevisionId, Who},
     words::Words,
 };
@@ -61,14 +62,29 @@ pub enum LandingRequest {
     },
     /// `landing releases`: those that are kept.
     Releases,
-    /// `landing read PATH`: what a published file holds; the path percent-encoded.
-    Read(TreePath),
+    /// `landing read PATH…`: what published files hold, as many as are answered at once
+    /// ([`LandingFile::TOGETHER`](crate::protocol::LandingFile::TOGETHER)); each path
+    /// percent-encoded.
+    Read(Vec<TreePath>),
 }
 
 impl LandingRequest {
     /// Whether nothing on the server changes by it, not even the journal.
     pub fn is_read_only(&self) -> bool {
         matches!(self, Self::Index(_) | Self::Releases | Self::Read(_))
+    }
+
+    /// [`LandingRequest::Read`] of the first of these paths: as many as one request holds.
+    pub(crate) fn read_first(paths: &[TreePath]) -> Self {
+        let mut left = LONGEST - "landing read".len();
+        let fits = |path: &&TreePath| {
+            let fits = left.checked_sub(1 + path.encoded().len());
+            left = fits.unwrap_or(0);
+            fits.is_some()
+        };
+        let fit = paths.iter().take_while(fits).count();
+        // One that is too long alone is refused there, and named.
+        Self::Read(paths[..fit.max(1).min(paths.len())].to_vec())
     }
 
     /// Reads what stands behind `landing`.
@@ -94,7 +110,13 @@ impl LandingRequest {
                 Self::Rollback { to, from, by: words.parse("a name")? }
             }
             "releases" => Self::Releases,
-            "read" => Self::Read(TreePath::decoded(words.next("a file's path")?)?),
+            "read" => {
+                let mut paths = Vec::new();
+                while paths.is_empty() || !words.is_empty() {
+                    paths.push(TreePath::decoded(words.next("a file's path")?)?);
+                }
+                Self::Read(paths)
+            }
             _ => return Err(Error::refused("there is no such request about the landing page")),
         })
     }
@@ -118,7 +140,31 @@ impl fmt::Display for LandingRequest {
                 write!(f, "rollback {to} from {from} by {by}")
             }
             Self::Releases => f.write_str("releases"),
-            Self::Read(path) => write!(f, "read {}", path.encoded()),
+            Self::Read(paths) => {
+                f.write_str("read")?;
+                paths.iter().try_for_each(|path| write!(f, " {}", path.encoded()))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Request;
+
+    #[test]
+    fn a_request_for_files_names_as_many_as_fit_and_one_at_least() {
+        let paths: Vec<TreePath> =
+            (0..200).map(|n| format!("ä/{n:03}{}", "x".repeat(40)).parse().unwrap()).collect();
+        let request = Request::Landing(LandingRequest::read_first(&paths)).to_string();
+        // `landing read` and, for each, a blank, 6 + 1 and 43 bytes.
+        assert_eq!(request.len(), 12 + 80 * 51);
+        assert_eq!(request.parse::<Request>().unwrap().to_string(), request);
+        let last = LandingRequest::read_first(&paths[199..]);
+        assert_eq!(last, LandingRequest::Read(paths[199..].to_vec()));
+        let long: TreePath = vec!["ü".repeat(100); 20].join("/").parse().unwrap();
+        let long = [long, paths[0].clone()];
+        assert_eq!(LandingRequest::read_first(&long), LandingRequest::Read(long[..1].to_vec()));
     }
 }

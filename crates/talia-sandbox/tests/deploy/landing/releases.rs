@@ -146,12 +146,12 @@ pub(crate) fn changes_are_released_and_rolled_back(yard: &Yard) {
     let status = site.status().landing.unwrap();
     assert_eq!(status.live, Some(further.live));
 
-    let read = |path: &str| -> LandingFile {
-        page.ask(LandingRequest::Read(path.parse().unwrap())).answer()
-    };
-    assert_eq!(read("about us/ü.html"), LandingFile::Text { text: "about".into() });
-    assert_eq!(read("latest"), LandingFile::Link { target: "index.html".into() });
-    assert_eq!((read("assets"), read("none")), (LandingFile::Folder, LandingFile::Missing));
+    let paths = ["about us/ü.html", "latest", "assets", "none"];
+    let paths = paths.map(|path| path.parse().unwrap()).to_vec();
+    let read: Vec<LandingFile> = page.ask(LandingRequest::Read(paths)).answer();
+    let (text, link) = ("about".into(), "index.html".into());
+    let (text, link) = (LandingFile::Text { text }, LandingFile::Link { target: link });
+    assert_eq!(read, [text, link, LandingFile::Folder, LandingFile::Missing]);
 
     // Many more than are kept.
     for version in ["four", "five", "six", "seven"] {

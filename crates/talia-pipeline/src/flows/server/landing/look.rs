@@ -179,25 +179,36 @@ pub fn releases(cx: &Context, server: &Server) -> Result<Vec<LandingRelease>> {
     Ok(seen.records.all.iter().rev().map(|record| record.listed(live.as_ref())).collect())
 }
 
-/// What a file holds that clients get. Of what is the server's own, of what not all may
-/// read, and of names with a dot in front that no release has, nothing is told.
+/// What files hold that clients get, each in its turn until the texts are too long
+/// together. Of what is the server's own, of what not all may read, and of names with a dot
+/// in front that no release has, nothing is told.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn read(cx: &Context, server: &Server, path: &TreePath) -> Result<LandingFile> {
+/// When one cannot be read.
+pub fn read(cx: &Context, server: &Server, paths: &[TreePath]) -> Result<Vec<LandingFile>> {
     let place = server.layout.landing();
     let seen = cx.observe(ReadLanding::new(&place))?;
-    let Some(root) = seen.root(&place) else { return Ok(LandingFile::Missing) };
-    let protected = &server.policy.landing.protected;
-    let is_dotted = path.as_str().split('/').any(|name| name.starts_with('.'));
-    if is_dotted || Own::beside(&Tree::default(), protected).has(path) {
-        let Some(live) = seen.live() else { return Ok(LandingFile::Missing) };
-        let release = cx.observe(ReadReleaseTree::new(&place, &live.id))?;
-        if release.tree.get(path).is_none() {
-            return Ok(LandingFile::Missing);
+    let own = Own::beside(&Tree::default(), &server.policy.landing.protected);
+    let is_dotted = |path: &TreePath| path.as_str().split('/').any(|name| name.starts_with('.'));
+    let is_doubtful = |path: &TreePath| is_dotted(path) || own.has(path);
+    let release = match seen.live().filter(|_| paths.iter().any(is_doubtful)) {
+        Some(live) => cx.observe(ReadReleaseTree::new(&place, &live.id))?.tree,
+        None => Tree::default(),
+    };
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for path in paths {
+        let is_told = !is_doubtful(path) || release.get(path).is_some();
+        let file = match seen.root(&place).filter(|_| is_told) {
+            Some(root) => cx.observe(ReadLandingFile::new(root, path))?,
+            None => LandingFile::Missing,
+        };
+        bytes += file.text_bytes();
+        files.push(file);
+        if bytes >= LandingFile::TOGETHER {
+            break;
         }
     }
-    cx.observe(ReadLandingFile::new(root, path))
+    Ok(files)
 }
 
 #[cfg(test)]

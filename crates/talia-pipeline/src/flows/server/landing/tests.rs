@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use super::*;
 use crate::{
     Context, Finished, Pipeline, Result, World,
-    landing::{LandingStrategy, Tree},
+    landing::{LandingStrategy, Tree, TreePath},
     protocol::{LandingFile, ReleaseId},
     server::{
         Layout,
@@ -129,10 +129,19 @@ fn a_question_is_answered_with_what_all_may_read_of_what_is_published() {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     }
     fs::set_permissions(web.join("shut"), Permissions::from_mode(0o750)).unwrap();
-    let ask =
-        |name: &str| ground.run(|cx, server| read(cx, server, &name.parse().unwrap())).unwrap();
-    assert_eq!(ask("index.html"), LandingFile::Text { text: "text".into() });
-    for name in ["config.php", "shut/in", ".git/config", ".well-known/own"] {
-        assert_eq!(ask(name), LandingFile::Missing, "{name}");
-    }
+    let ask = |names: &[&str]| {
+        let paths: Vec<TreePath> = names.iter().map(|name| name.parse().unwrap()).collect();
+        ground.run(|cx, server| read(cx, server, &paths)).unwrap()
+    };
+    let hidden = ["config.php", "shut/in", ".git/config", ".well-known/own"];
+    let text = LandingFile::Text { text: "text".into() };
+    let missing = || LandingFile::Missing;
+    let told = [missing(), missing(), missing(), missing(), text];
+    assert_eq!(ask(&[&hidden[..], &["index.html"]].concat()), told);
+
+    // The last one is asked for again.
+    let half = "x".repeat(LandingFile::LONGEST as usize);
+    let names = ["1", "2", "3", "4", "5"];
+    names.iter().for_each(|name| fs::write(web.join(name), &half).unwrap());
+    assert_eq!(ask(&names).len(), 4);
 }

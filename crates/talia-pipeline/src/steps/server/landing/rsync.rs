@@ -87,7 +87,7 @@ impl HoldRsync {
             }
         }
         Err(Error::refused("an rsync still works on these files")
-            .hint("wait until it has ended; `landing abort` ends it"))
+            .hint("wait until it has ended; `cargo xtask cancel` ends it"))
     }
 }
 
