@@ -28,11 +28,17 @@ use super::{
     commit::{Chosen, refuse_older},
     publish::{Publish, Registry, Tagged, build, choose, find, log_in},
     remote::run_id,
+    server::LATEST_WITHIN,
 };
 
-/// How long after a release its move of `latest` may still begin. With
-/// [`MoveTag::WITHIN`] it is over before the server stops to hold its lock for it.
+/// How long after a release its move of `latest` may still begin.
 const MOVE_BEGINS_WITHIN: Duration = Duration::from_secs(8);
+
+// It is over before the server stops to hold its lock for it: nobody else is released yet.
+const _: () = {
+    let over = MOVE_BEGINS_WITHIN.as_secs() + MoveTag::WITHIN.as_secs();
+    assert!(over < LATEST_WITHIN.as_secs());
+};
 
 /// What is to be deployed, and where.
 #[derive(Debug, Clone)]

@@ -31,4 +31,5 @@ pub use release::{Order, release};
 pub use rollback::{BackOrder, earlier, rollback};
 pub use settle::{settle, settle_all};
 pub use status::{releases, status};
+pub(super) use upkeep::LATEST_WITHIN;
 pub use upkeep::{hold_for_latest, maintenance, prune};

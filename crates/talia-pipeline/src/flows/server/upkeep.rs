@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How long a client may take to move the registry's `latest`.
-const LATEST_WITHIN: Duration = Duration::from_secs(30);
+pub(in crate::flows) const LATEST_WITHIN: Duration = Duration::from_secs(30);
 
 /// Gives clients a page that says to come back, or takes it away. Health stays open.
 ///
