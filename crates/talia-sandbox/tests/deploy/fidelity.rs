@@ -172,7 +172,7 @@ fn collect(value: &Value, deeds: &mut Vec<Deed>) {
 }
 
 /// The deeds of the last run, as the journal tells them; one that is tried again
-/// counts once.
+/// counts once, and so does a round of questions of whether a release is well.
 fn of_journal(site: &Site) -> Vec<Deed> {
     let mut deeds: Vec<(String, Deed)> = Vec::new();
     for event in site.last_run() {
@@ -187,7 +187,15 @@ fn of_journal(site: &Site) -> Vec<Deed> {
             _ => {}
         }
     }
-    deeds.into_iter().map(|(_, deed)| deed).collect()
+    let mut deeds: Vec<Deed> = deeds.into_iter().map(|(_, deed)| deed).collect();
+    // Where the app takes long to start, the container is looked at in between.
+    let asks = |deed: &Deed| deed.label == "wait for health";
+    if let (Some(first), Some(last)) = (deeds.iter().position(asks), deeds.iter().rposition(asks)) {
+        let is_of_round = |deed: &Deed| asks(deed) || deed.label.contains("container");
+        assert!(deeds[first..last].iter().all(is_of_round), "{deeds:?}");
+        deeds.drain(first..last);
+    }
+    deeds
 }
 
 /// Where two lists are not the same, in order.

@@ -306,7 +306,7 @@ pub(crate) fn an_engine_that_restarts_while_health_is_waited_for(yard: &Yard) {
     until("the new version answers", SOON, || site.has_started(&fails));
     site.droplet.restart_engine().unwrap();
     let undone = asking.wait();
-    undone.failed(1, &["not healthy within 8 s"]);
+    undone.failed(1, &["not healthy within 12 s"]);
     site.is_settled_at(&a);
     // One that is well is released in spite of it.
     let asking = site.stopped("stop after \"wait for health\"", &b);

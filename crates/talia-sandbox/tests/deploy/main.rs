@@ -74,12 +74,12 @@ const TESTS: &[harness::Lane] = &[
         landing::a_landing_plan_changes_nothing,
     ],
     tests![
-        latest::one_that_somebody_else_moves,
         fidelity::a_deploy_executes_its_plan_cold_and_warm,
         fidelity::a_release_does_what_its_plan_says,
         fidelity::a_plan_changes_nothing,
         secrets::a_secret_is_left_nowhere,
         latest::a_move_of_latest_that_hangs,
+        latest::one_that_somebody_else_moves,
         registries::a_login_that_the_registry_refuses,
         registries::a_registry_that_is_gone,
         registries::a_registry_that_dies_in_the_middle_of_a_layer,

@@ -36,8 +36,10 @@ impl At {
                 "#!/bin/sh\nif test \"$1\" != push; then exec {docker} \"$@\"; fi\n\
                  {docker} \"$@\" || exit\n{wait}\n"
             ),
+            // The plan has asked it once before.
             Self::Looking => format!(
-                "#!/bin/sh\ncase \"$*\" in\n*'imagetools inspect'*:latest)\n{wait}\nesac\n\
+                "#!/bin/sh\ncase \"$*\" in\n*'imagetools inspect'*:latest)\n\
+                 if test -e '{folder}/planned'; then\n{wait}\nfi\n: > '{folder}/planned'\nesac\n\
                  exec {docker} \"$@\"\n"
             ),
             Self::Moving => format!(

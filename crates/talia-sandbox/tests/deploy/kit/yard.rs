@@ -17,7 +17,7 @@ const SHORT_TIMES: &str = "s/^drain_seconds = .*/drain_seconds = 1/; \
                            s/^interval_ms = .*/interval_ms = 100/; \
                            s/^stability_seconds = .*/stability_seconds = 1/; \
                            s/^timeout_ms = .*/timeout_ms = 1000/; \
-                           s/^deadline_seconds = .*/deadline_seconds = 8/; \
+                           s/^deadline_seconds = .*/deadline_seconds = 12/; \
                            s/^idle_seconds = .*/idle_seconds = 2/; \
                            s/^database = .*/database = \"none\"/";
 
