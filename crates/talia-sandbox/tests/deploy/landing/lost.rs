@@ -10,7 +10,7 @@ use std::{
 
 use super::{crawler::Crawler, page::Page};
 use crate::{
-    kit::{Project, Ran, Yard, said, seen, until},
+    kit::{Project, Ran, Yard, said, seen, until, within},
     support::Temp,
 };
 
@@ -92,10 +92,14 @@ pub(crate) fn a_client_that_is_killed_in_a_landing_release(yard: &Yard) {
 
     page.version("two");
     fs::write(page.source().join("large"), "x".repeat(LARGE)).unwrap();
-    let child = client.slow();
-    until("rsync works", SOON, || {
-        site.droplet.exec(["pgrep", "--exact", "rsync"]).unwrap().exit == 0
-    });
+    let mut child = client.slow();
+    let rsync = ["pgrep", "--exact", "rsync"];
+    let works = within(SOON, || site.droplet.exec(rsync).unwrap().exit == 0);
+    if !works {
+        let ended = child.try_wait().unwrap();
+        drop(child.kill());
+        panic!("no rsync: {ended:?}: {:?}", child.wait_with_output());
+    }
     end(child);
     // What it has left here and there is ended or taken over.
     assert!(client.again().stdout.contains("is live on"));
