@@ -161,6 +161,7 @@ fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
     let source = landing_source(&session.root, settings)?;
     let filters = Filters::new(settings.filters.iter().cloned());
     let cache = session.state.dir().join("landing.index");
+    let known = format!("landing-{}.tree", target.remote.environment());
     Ok(LandingDeploy {
         root: session.root.clone(),
         index: IndexTree::new(&source, filters, session.world.now_ms()).cache(&cache),
@@ -169,6 +170,7 @@ fn order(target: &Target, overrides: Overrides) -> Result<LandingDeploy<'_>> {
         remote: &target.remote,
         by: who(&session.world),
         cache,
+        known: session.state.dir().join(known),
         changes: target.private.path().join("landing-changes.json"),
         accept_drift: false,
         guards: Guards { limits: settings.limits.clone(), overrides },
@@ -284,10 +286,14 @@ fn published(
         match &verified.skipped {
             Some(reason) => harmless(reason),
             None => format!(
-                "{} files, {} as clients get them; {} gone",
+                "{} files, {} as clients get them; {} gone{}",
                 verified.files,
                 bytes(verified.bytes),
-                verified.gone
+                verified.gone,
+                match verified.unasked {
+                    0 => String::new(),
+                    more => format!(", {more} more not asked for"),
+                }
             ),
         },
     ));

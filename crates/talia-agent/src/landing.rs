@@ -54,6 +54,7 @@ impl Ask<'_> {
             }
             LandingRequest::Abort(id) => {
                 let by = self.asked_for(&id)?;
+                self.end_commit(&id)?;
                 self.change_landing(by, |cx, server| landing::abort(cx, server, &id))
             }
             LandingRequest::Rollback { to, from, by } => {
@@ -130,6 +131,23 @@ impl Ask<'_> {
         let environment = self.site.world.child_environment();
         let cause = become_program(program.as_std_path(), &args, &environment);
         Err(Error::step("rsync cannot be started").caused_by(cause))
+    }
+
+    /// Has whoever is about to publish this transaction take it back, and waits until it is
+    /// known what has come of it.
+    fn end_commit(&self, id: &ReleaseId) -> Result<()> {
+        let place = self.place();
+        let commits = |running: &LockHolder| running.doing == "landing commit";
+        let Some(running) = holder(&place.lock())?.filter(commits) else { return Ok(()) };
+        if Transaction::read(&place)?.is_some_and(|open| open.id == *id) {
+            interrupt_holder(&place.lock(), &running)?;
+        }
+        let has_ended = || Ok(holder(&place.lock())?.is_none_or(|now| now.run != running.run));
+        if wait_until(ENDS_WITHIN, has_ended)? {
+            return Ok(());
+        }
+        Err(Error::step("its commit was asked to end, and still works")
+            .hint("look at `cargo xtask status`; `cargo xtask unlock` ends it at once"))
     }
 
     /// Ends what works on the landing page, or the transaction that is open, where this

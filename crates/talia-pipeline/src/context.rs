@@ -100,6 +100,31 @@ impl Context {
         self.core.observe(&self.place(), &question, &self.cancel, true)
     }
 
+    /// As [`Context::observe`], and the run takes the answer of its plan, of work in this
+    /// process too: for what takes long to find out, and stands before every effect.
+    ///
+    /// # Errors
+    /// As [`Context::observe`].
+    pub fn observe_once<S>(&self, question: S) -> Result<S::Output>
+    where
+        S: Step<Output: Clone + 'static>,
+    {
+        self.core.observe_once(&self.place(), &question, &self.cancel)
+    }
+
+    /// As [`Context::observe_once`], for two questions that are answered side by side.
+    ///
+    /// # Errors
+    /// With what failed of both.
+    pub fn observe_both<A, B>(&self, a: A, b: B) -> Result<(A::Output, B::Output)>
+    where
+        A: Step<Output: Clone + 'static>,
+        B: Step<Output: Clone + 'static>,
+    {
+        let (one, other) = (self.place(), self.place());
+        self.core.observe_both(((&one, a), (&other, b)), &self.cancel)
+    }
+
     /// As [`Context::observe`], where no answer is an answer too: `None` when the
     /// program is not there or fails.
     ///

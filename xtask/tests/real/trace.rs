@@ -149,6 +149,19 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// Every file that anybody has opened, folders aside, as it was named.
+    pub(crate) fn opened(&self) -> Vec<Utf8PathBuf> {
+        let is_open = |call: &str| {
+            ["open(", "openat(", "openat2("].iter().any(|name| call.starts_with(name))
+                && !["O_DIRECTORY", "O_PATH"].iter().any(|flag| call.contains(flag))
+                && returned(call).is_some_and(|number| number >= 0)
+        };
+        let calls = self.calls.iter().filter(|(_, call)| is_open(call));
+        calls.flat_map(|(_, call)| strings(call)).map(Utf8PathBuf::from).collect()
+    }
+}
+
 /// What a call returned.
 fn returned(call: &str) -> Option<i64> {
     call.rsplit_once(") = ").or_else(|| call.rsplit_once(" = "))?.1.split(' ').next()?.parse().ok()

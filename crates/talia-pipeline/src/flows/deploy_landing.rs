@@ -10,8 +10,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     landing::{
-        Amount, Deletions, Facts, Filters, Guards, LandingStrategy, LocalIndex, Refused, RsyncPlan,
-        Tree, TreeChanges,
+        Amount, Change, ContentHash, Deletions, Entry, Facts, Filters, Guards, LandingStrategy,
+        LocalIndex, Refused, RsyncPlan, Tree, TreeChanges, TreePath,
     },
     parse::{
         git_status::{FileState, StatusEntry},
@@ -19,9 +19,10 @@ use crate::{
     },
     protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
     settings::{Environment, Landing},
+    step::Step,
     steps::{
-        git::{RepositoryRoot, Uncommitted},
-        landing::{IndexTree, KeepIndex, Rsync, WriteChanges},
+        git::{RepositoryRoot, Uncommitted, WorkingTree},
+        landing::{IndexTree, KeepIndex, KeepTree, KnownHash, KnownTree, Rsync, WriteChanges},
     },
 };
 
@@ -46,8 +47,10 @@ pub struct LandingDeploy<'a> {
     pub remote: &'a Remote,
     /// Who asks.
     pub by: Who,
-    /// Where that is.
+    /// Where the index is kept.
     pub cache: Utf8PathBuf,
+    /// Where what this environment publishes is kept, so that its server need not tell it.
+    pub known: Utf8PathBuf,
     /// A file of this run's own, for what the server is told.
     pub changes: Utf8PathBuf,
     /// Whether files that were edited on the server may be replaced.
@@ -66,6 +69,9 @@ pub struct LandingProspect {
     /// The source, as it is here.
     #[serde(skip)]
     pub local: LocalIndex,
+    /// The hash of the tree that [`LandingDeploy::known`] has.
+    #[serde(skip)]
+    pub known: Option<ContentHash>,
     /// What stands on the server; `None` where it has no agent.
     #[serde(skip)]
     pub index: Option<LandingIndex>,
@@ -95,13 +101,21 @@ impl LandingProspect {
     }
 }
 
-/// How many files would go.
-fn deletions(plan: &RsyncPlan) -> Deletions {
+/// How many files would go. A hashed asset that is served on has not gone.
+fn deletions(plan: &RsyncPlan, index: &LandingIndex) -> Deletions {
     let count = |amount: &Amount| amount.files + amount.links;
+    let is_asset = |(path, change): &(&TreePath, &Change)| {
+        matches!(change, Change::Deleted { before: Entry::File { .. } }) && path.is_hashed()
+    };
+    let served_on = match index.keeps_assets {
+        true => plan.changes().filter(is_asset).count() as u64,
+        false => 0,
+    };
     let totals = plan.totals();
-    let deleted = count(&totals.deleted) + count(&totals.replaced);
+    let deleted = count(&totals.deleted) + count(&totals.replaced) - served_on;
     let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed, &totals.renamed];
-    let of = deleted + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
+    let of =
+        deleted + served_on + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
     Deletions { deleted, of }
 }
 
@@ -126,47 +140,84 @@ fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
 /// When the commit may not go there, when the source cannot be read, or when the server
 /// does not answer.
 pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<LandingProspect> {
-    order.remote.open(cx)?;
-    let local = cx.observe(order.index.clone())?;
+    let local = order.remote.open_beside(cx, order.index.clone())?;
     let repository = cx.observe(RepositoryRoot::new(&order.root))?;
     if let Some(refused) = Guards::outside(&local, &repository) {
         return Err(refused.into());
     }
-    let mut wish = Wish::new(&order.root, &order.source);
-    let mut uncommitted = Vec::new();
-    if let Some(branch) = order.environment.branch.as_deref() {
-        uncommitted = cx.observe(Uncommitted::new(&repository, local.source.as_str()))?;
-        let is_known = |entry: &StatusEntry| entry.state != FileState::Ignored;
-        wish = wish.branch(Some(branch)).differs(uncommitted.iter().any(is_known));
-    }
+    let known = match order.remote.has_agent() {
+        true => cx.observe_once(KnownHash::new(&order.known))?,
+        false => None,
+    };
+    let branch = order.environment.branch.as_deref();
+    let (mut index, uncommitted, differs) = match branch {
+        Some(_) => {
+            let ask = Uncommitted::new(&repository, local.source.as_str());
+            let (index, uncommitted) = beside_index(cx, order, known, &local, ask)?;
+            let is_known = |entry: &StatusEntry| entry.state != FileState::Ignored;
+            let differs = uncommitted.iter().any(is_known);
+            (index, uncommitted, differs)
+        }
+        None => {
+            let ask = WorkingTree::new(&order.source);
+            let (index, differs) = beside_index(cx, order, known, &local, ask)?;
+            (index, Vec::new(), differs)
+        }
+    };
+    let wish = Wish::new(&order.root, &order.source).branch(branch).differs(differs);
     let chosen = wish.choose(cx)?;
     let refused = |deletions| {
         let (index, repository) = (&local, repository.as_path());
         order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })
     };
-    if !order.remote.has_agent() {
+    let Some(index) = &mut index else {
         let dry_run = cx.observe(by_script(order, &local).dry_run())?;
         let refused = refused(told_deletions(&dry_run, &local));
         return Ok(LandingProspect {
             refused,
             chosen,
             local,
+            known,
             index: None,
             plan: None,
             dry_run: Some(dry_run),
         });
+    };
+    if index.tree.is_none() && index.hash != local.tree.hash() {
+        let known = KnownTree::new(&order.known, index.hash, &local.tree);
+        index.tree = Some(cx.observe_once(known)?);
     }
-    let index = order.remote.landing_index(cx, Some(local.tree.hash()))?;
-    let plan = plan(&index, &local)?;
-    let refused = refused(deletions(&plan));
+    let plan = plan(index, &local)?;
+    let refused = refused(deletions(&plan, index));
     Ok(LandingProspect {
         refused,
         chosen,
         local,
-        index: Some(index),
+        known,
+        index: Some(index.clone()),
         plan: Some(plan),
         dry_run: None,
     })
+}
+
+/// What is published, and meanwhile what git says of the source; the one alone where nobody
+/// tells the other.
+fn beside_index<S>(
+    cx: &Context,
+    order: &LandingDeploy<'_>,
+    known: Option<ContentHash>,
+    local: &LocalIndex,
+    git: S,
+) -> Result<(Option<LandingIndex>, S::Output)>
+where
+    S: Step<Output: Clone + 'static>,
+{
+    if !order.remote.has_agent() {
+        return Ok((None, cx.observe_once(git)?));
+    }
+    let known = known.or_else(|| Some(local.tree.hash()));
+    let (index, said) = order.remote.landing_index_beside(cx, known, git)?;
+    Ok((Some(index), said))
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
@@ -210,33 +261,44 @@ pub fn deploy_landing(
         refuse_older(cx, &order.root, revision, to, is_kept, &back)?;
     }
     if prospect.is_live() {
-        keep_index(cx, order, &prospect.local)?;
+        keep(cx, order, prospect)?;
         return Ok(LandingDeployed { released: None });
     }
     refuse_drift(order, index)?;
+    // What is kept proves itself, however the release ends.
+    let publish = |cx: &Context| publish(cx, order, prospect, index, plan);
+    let (released, ()) = cx.join(publish, |cx| keep(cx, order, prospect))?;
+    Ok(LandingDeployed { released: Some(released) })
+}
+
+/// Opens a transaction, fills it, and has it published.
+fn publish(
+    cx: &Context,
+    order: &LandingDeploy<'_>,
+    prospect: &LandingProspect,
+    index: &LandingIndex,
+    plan: &RsyncPlan,
+) -> Result<LandingReleased> {
     let changes = TreeChanges::between(there(index, &prospect.local), plan.result());
     cx.run(WriteChanges::new(&order.changes, changes))?;
     let begin = LandingRequest::Begin {
         tree: plan.result().hash(),
         revision: prospect.chosen.revision.clone(),
-        after: live.map(|live| live.release.clone()),
+        after: index.live.as_ref().map(|live| live.release.clone()),
         by: order.by.clone(),
         accept_drift: order.accept_drift,
     };
     let begun = order.remote.landing_begin(cx, begin, &order.changes, index.strategy)?;
     let transaction = &begun.transaction;
     if let Err(error) = bring(cx, order, &prospect.local, index, plan) {
-        let aborted = cx.sheltered(|cx| order.remote.landing_abort(cx, transaction));
-        if let Err(second) = aborted {
+        if let Err(second) = order.remote.landing_abort(cx, transaction) {
             cx.note(format!("the server forgets what was begun by itself: {second}"));
         }
         return Err(error);
     }
     let (revision, by) = (prospect.chosen.revision.clone(), order.by.clone());
     let hoped = LandingReleased::planned(plan.result().hash(), revision, by);
-    let released = order.remote.landing_commit(cx, transaction, hoped)?;
-    keep_index(cx, order, &prospect.local)?;
-    Ok(LandingDeployed { released: Some(released) })
+    order.remote.landing_commit(cx, transaction, hoped)
 }
 
 /// What the source says, and what is the server's own.
@@ -291,12 +353,17 @@ fn refuse_drift(order: &LandingDeploy<'_>, index: &LandingIndex) -> Result<()> {
     )))
 }
 
-/// The next index reads no file again.
-fn keep_index(cx: &Context, order: &LandingDeploy<'_>, local: &LocalIndex) -> Result<()> {
-    if local.cache.is_some() {
-        cx.run(KeepIndex::new(&order.cache, local))?;
+/// The next deploy reads no file again, and knows what is published by then.
+fn keep(cx: &Context, order: &LandingDeploy<'_>, prospect: &LandingProspect) -> Result<()> {
+    if prospect.local.cache.is_some() {
+        cx.run(KeepIndex::new(&order.cache, &prospect.local))?;
     }
-    Ok(())
+    match &prospect.plan {
+        Some(plan) if prospect.known != Some(plan.result().hash()) => {
+            cx.run(KeepTree::new(&order.known, plan.result()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn by_script(order: &LandingDeploy<'_>, local: &LocalIndex) -> Rsync {
@@ -322,7 +389,7 @@ fn without_agent(
     if !prospect.is_live() {
         cx.run(by_script(order, &prospect.local))?;
     }
-    keep_index(cx, order, &prospect.local)?;
+    keep(cx, order, prospect)?;
     Ok(LandingDeployed { released: None })
 }
 

@@ -159,9 +159,12 @@ impl Remote {
     /// Preflight when the agent is of another version, or not there; refused when the
     /// key leads to another environment or another role.
     pub fn hello(&self, cx: &Context) -> Result<Hello> {
-        let (own, environment) = (Version::own(), &self.environment);
-        let hello: Hello = self.observe(cx, Request::Hello(own))?;
-        let server = &self.connection;
+        self.greeted(self.observe(cx, Request::Hello(Version::own()))?)
+    }
+
+    /// Whether it is the agent that is meant, and one that is understood.
+    fn greeted(&self, hello: Hello) -> Result<Hello> {
+        let (own, environment, server) = (Version::own(), &self.environment, &self.connection);
         if !own.understands(hello.version) {
             let (there, newer) = (hello.version, own < hello.version);
             let error = Error::preflight(format!(

@@ -25,6 +25,7 @@ mod size;
 mod strategy;
 mod totals;
 mod tree;
+mod tree_text;
 
 pub use change::Change;
 pub use changes::TreeChanges;

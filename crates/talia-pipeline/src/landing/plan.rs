@@ -101,15 +101,20 @@ impl RsyncPlan {
         local: &Tree,
         protected: impl Fn(&TreePath, &Entry, bool) -> bool,
     ) -> Result<Self> {
-        server.check()?;
         local.check()?;
         let mut plan = Self {
             changes: Vec::new(),
-            kept: kept(server, local, protected)?,
+            kept: BTreeMap::new(),
             result: local.clone(),
             totals: Totals::default(),
             own: Vec::new(),
         };
+        if server.is_clone_of(local) {
+            local.iter().for_each(|(_, entry)| plan.totals.unchanged.add(entry));
+            return Ok(plan);
+        }
+        server.check()?;
+        plan.kept = kept(server, local, protected)?;
         for pair in pairs(server, local) {
             let stays = |_: &&Entry| pair.after.is_none() && plan.kept.contains_key(pair.path);
             let kept_as = pair.before.filter(stays).map(published);

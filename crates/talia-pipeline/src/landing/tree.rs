@@ -1,14 +1,19 @@
 //! All that stands in a folder.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
 use super::{ContentHash, Entry, TreePath};
 
 /// Everything below a folder, each with its place; the folder itself is not part of it.
+/// A clone is the same tree until one of both is changed, and costs nothing.
 ///
 /// ```
 /// use talia_pipeline::landing::{ContentHash, Entry, Tree};
@@ -19,62 +24,72 @@ use super::{ContentHash, Entry, TreePath};
 /// tree.check()?;
 /// # Ok::<(), talia_pipeline::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tree(BTreeMap<TreePath, Entry>);
+#[derive(Clone, Default)]
+pub struct Tree(Arc<Whole>);
+
+#[derive(Clone, Default)]
+struct Whole {
+    all: BTreeMap<TreePath, Entry>,
+    /// Found out when somebody asks first.
+    hash: OnceLock<ContentHash>,
+}
 
 impl Tree {
+    fn all_mut(&mut self) -> &mut BTreeMap<TreePath, Entry> {
+        let whole = Arc::make_mut(&mut self.0);
+        whole.hash = OnceLock::new();
+        &mut whole.all
+    }
+
+    /// Whether both are clones of one, so that nobody has to compare them.
+    pub(super) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The same, for whoever has found out its hash already.
+    pub(super) fn hashed(self, hash: ContentHash) -> Self {
+        self.0.hash.get_or_init(|| hash);
+        self
+    }
+
     /// What stands there.
     pub fn get(&self, path: &TreePath) -> Option<&Entry> {
-        self.0.get(path)
+        self.0.all.get(path)
     }
 
     /// Everything, in order of the places.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {
-        self.0.iter()
+        self.0.all.iter()
     }
 
     /// Puts something there; gives what was there before.
     pub fn insert(&mut self, path: TreePath, entry: Entry) -> Option<Entry> {
-        self.0.insert(path, entry)
+        self.all_mut().insert(path, entry)
     }
 
     /// Takes away what is there.
     pub fn remove(&mut self, path: &TreePath) -> Option<Entry> {
-        self.0.remove(path)
+        self.all_mut().remove(path)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.all.len()
     }
 
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.all.is_empty()
     }
 
     /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
-        self.0.values().map(Entry::size).sum()
+        self.0.all.values().map(Entry::size).sum()
     }
 
     /// One hash of all of it: two trees have the same one when they are the same.
     pub fn hash(&self) -> ContentHash {
-        let mut text = Vec::new();
-        for (path, entry) in &self.0 {
-            // Paths have no NUL, nor have links: nothing can be read two ways.
-            let said = match entry {
-                Entry::Folder { mode } => format!("d {mode:o}"),
-                Entry::File { size, hash, mode } => format!("f {mode:o} {size} {hash}"),
-                Entry::Link { target } => format!("l {target}"),
-            };
-            text.extend_from_slice(path.as_str().as_bytes());
-            text.push(0);
-            text.extend_from_slice(said.as_bytes());
-            text.push(0);
-        }
-        ContentHash::of(&text)
+        *self.0.hash.get_or_init(|| ContentHash::of(&self.text()))
     }
 
     /// Checks that every entry stands in a folder that is there as well.
@@ -84,12 +99,12 @@ impl Tree {
     pub fn check(&self) -> Result<()> {
         // Most entries are in the same folder as the one before them.
         let mut known = None;
-        for path in self.0.keys() {
+        for path in self.0.all.keys() {
             let folder = path.folder();
             if folder == known {
                 continue;
             }
-            if folder.is_some_and(|folder| !self.0.get(folder).is_some_and(Entry::is_folder)) {
+            if folder.is_some_and(|folder| !self.0.all.get(folder).is_some_and(Entry::is_folder)) {
                 return Err(Error::usage(format!("{path} is in no folder of its tree")));
             }
             known = folder;
@@ -98,9 +113,41 @@ impl Tree {
     }
 }
 
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_clone_of(other) || self.0.all == other.0.all
+    }
+}
+
+impl Eq for Tree {}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.all.fmt(f)
+    }
+}
+
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.all.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<BTreeMap<TreePath, Entry>> for Tree {
+    fn from(all: BTreeMap<TreePath, Entry>) -> Self {
+        Self(Arc::new(Whole { all, hash: OnceLock::new() }))
+    }
+}
+
 impl FromIterator<(TreePath, Entry)> for Tree {
     fn from_iter<I: IntoIterator<Item = (TreePath, Entry)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+        Self::from(entries.into_iter().collect::<BTreeMap<_, _>>())
     }
 }
 
@@ -109,7 +156,7 @@ impl IntoIterator for Tree {
     type IntoIter = std::collections::btree_map::IntoIter<TreePath, Entry>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        Arc::unwrap_or_clone(self.0).all.into_iter()
     }
 }
 
@@ -139,6 +186,17 @@ mod tests {
                 assert_eq!(one.hash() == other.hash(), at == other_at, "{at} {other_at}");
             }
         }
+    }
+
+    #[test]
+    fn a_clone_that_is_changed_is_another_tree() {
+        let one = tree(&[("a", Entry::folder()), ("b", Entry::link("a"))]);
+        let hash = one.hash();
+        let mut other = one.clone();
+        other.remove(&"b".parse().unwrap());
+        assert_ne!((&other, other.hash()), (&one, hash));
+        other.insert("b".parse().unwrap(), Entry::link("a"));
+        assert_eq!((&other, other.hash()), (&one, hash));
     }
 
     #[test]

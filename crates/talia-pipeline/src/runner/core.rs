@@ -147,44 +147,6 @@ impl Core {
         }
     }
 
-    /// Answers a question; a run does not take an earlier answer when it is to ask
-    /// `anew`. See [`crate::Context::observe`].
-    pub(crate) fn observe<S: Step>(
-        &self,
-        id: &str,
-        step: &S,
-        cancel: &Cancel,
-        anew: bool,
-    ) -> Result<S::Output> {
-        let label = step.label();
-        if step.action().effect() != Effect::Read {
-            return Err(Error::usage(format!("{label} has an effect, so it cannot be observed"))
-                .hint("give its action the effect `Read`, or run it as a step"));
-        }
-        if let Runner::Fake(fake) = &self.runner {
-            return answer_by(fake, step).map_err(|error| error.in_step(&label));
-        }
-        let result = match step.action() {
-            Action::Work { work, .. } => work(),
-            Action::Command { line, read } => {
-                let anew = anew && matches!(self.runner, Runner::Shell);
-                self.shell.observe(&line, cancel, self.limits, anew).and_then(|a| read(&a))
-            }
-            Action::Poll { .. } => {
-                Err(Error::usage(format!("{label} waits for something, so it is no observation")))
-            }
-        };
-        let result = result.map_err(|error| error.in_step(&label));
-        if let Runner::Recorder(recorder) = &self.runner {
-            let answer = match &result {
-                Ok(output) => step.summary(output).line,
-                Err(error) => format!("no: {error}"),
-            };
-            recorder.add(Node::Observation(planned(id, &label, step, Some(answer))));
-        }
-        result
-    }
-
     /// Looks along `PATH`; see [`crate::Context::find_program`].
     pub(crate) fn find_program(&self, id: &str, name: &str) -> Option<camino::Utf8PathBuf> {
         let found = self.shell.world().find_program(name);

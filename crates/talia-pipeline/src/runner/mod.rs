@@ -4,7 +4,9 @@ mod core;
 mod fake;
 #[cfg(feature = "fault-injection")]
 pub mod faults;
+mod kept;
 mod masking;
+mod observe;
 mod output;
 mod poll;
 mod put_off;

@@ -23,6 +23,7 @@ use crate::{
 
 use super::{
     core::Limits,
+    kept::Kept,
     masking::{mask_text, masked},
     output::Output,
 };
@@ -37,6 +38,8 @@ pub(crate) struct Shell {
     logs: Option<Utf8PathBuf>,
     /// A question is asked once per run: the plan and the run get one answer.
     observed: Mutex<Vec<(CommandLine, Answer)>>,
+    /// What the recording has found out otherwise.
+    pub(super) kept: Kept,
 }
 
 impl Shell {
@@ -56,6 +59,7 @@ impl Shell {
             masker,
             logs: state.map(|state| state.logs(run)),
             observed: Mutex::default(),
+            kept: Kept::default(),
         }
     }
 

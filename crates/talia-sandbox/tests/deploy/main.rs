@@ -72,6 +72,7 @@ const TESTS: &[harness::Lane] = &[
         landing::a_client_deploys_without_an_agent,
         landing::a_landing_deploy_executes_its_plan,
         landing::a_landing_plan_changes_nothing,
+        landing::a_plan_with_nothing_to_do_reads_no_file,
     ],
     tests![
         fidelity::a_deploy_executes_its_plan_cold_and_warm,
@@ -110,6 +111,7 @@ const TESTS: &[harness::Lane] = &[
         landing::a_first_landing_release_that_is_killed_keeps_the_folder,
         landing::a_cancelled_landing_release_is_undone,
         landing::a_client_that_is_killed_in_a_landing_release,
+        landing::a_client_that_is_interrupted_in_a_landing_release,
         landing::a_line_that_is_cut_in_a_landing_release,
         landing::a_power_cut_in_a_landing_release,
         landing::a_disk_that_is_full_costs_nothing,

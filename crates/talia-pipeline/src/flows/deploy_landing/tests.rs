@@ -59,6 +59,7 @@ fn scene() -> Scene {
             unfinished: None,
             strategy: LandingStrategy::Release,
             protected: Vec::new(),
+            keeps_assets: false,
             notes: Vec::new(),
         },
         overrides: Overrides {
@@ -116,6 +117,7 @@ fn on<T>(scene: &Scene, run: impl FnOnce(&Pipeline, Fake, &LandingDeploy<'_>) ->
         remote: &remote,
         by: "ana".parse().unwrap(),
         cache: "/srv/state/landing.index".into(),
+        known: "/srv/state/landing-production.tree".into(),
         changes: private.path().join("changes.json"),
         accept_drift: scene.accept_drift,
         guards: Guards { overrides: scene.overrides, ..Guards::default() },
@@ -148,9 +150,9 @@ fn a_transaction_is_opened_filled_and_published_in_this_order() {
         &asked,
         &[
             "'hello ",
+            &format!("'landing index {nothing}'"),
             " status --porcelain",
             " rev-parse --verify",
-            &format!("'landing index {nothing}'"),
             &format!("--is-ancestor -- {OTHER} {COMMIT}"),
             &format!("'landing begin {nothing} {COMMIT} after {LIVE} by ana'"),
             "rsync ",
@@ -160,6 +162,21 @@ fn a_transaction_is_opened_filled_and_published_in_this_order() {
     );
     assert_none(&asked, &["'landing abort ", "--delay-updates", "--dry-run"]);
     assert_eq!(asked.iter().filter(|words| words.contains(" status ")).count(), 1);
+}
+
+#[test]
+fn an_asset_that_is_served_on_is_no_deletion() {
+    let file = || Entry::file(1, ContentHash::of(b"x"));
+    let paths = ["app.1a2b3c4d.js", "page.html", "same.html"];
+    let there: Tree = paths.map(|path| (path.parse().unwrap(), file())).into_iter().collect();
+    let here: Tree = [("same.html".parse().unwrap(), file())].into_iter().collect();
+    let plan = RsyncPlan::between(&there, &here, |_, _| false).unwrap();
+    let of = |keeps_assets| {
+        let Deletions { deleted, of } =
+            deletions(&plan, &LandingIndex { keeps_assets, ..scene().index });
+        (deleted, of)
+    };
+    assert_eq!((of(true), of(false)), ((1, 3), (2, 3)));
 }
 
 #[test]

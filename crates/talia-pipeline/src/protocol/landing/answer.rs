@@ -102,7 +102,7 @@ pub struct LandingIndex {
     pub live: Option<LandingTaken>,
     /// The hash of what is published, with all that was changed by hand.
     pub hash: ContentHash,
-    /// What is published; left out where nothing is to be done. What is the server's own is
+    /// What is published; left out where the client knows it. What is the server's own is
     /// no part of it: protected names, hashed assets of older releases, and the release's
     /// own `.talia-version.json`.
     pub tree: Option<Tree>,
@@ -122,6 +122,9 @@ pub struct LandingIndex {
     /// with `strategy = "in-place"`, and knows nothing of it otherwise.
     #[serde(default)]
     pub protected: Vec<TreePath>,
+    /// Whether hashed assets that a release deletes are served on for the next ones.
+    #[serde(default)]
+    pub keeps_assets: bool,
     /// What a person should know before a release.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -168,6 +171,10 @@ pub struct LandingVerified {
     /// How many deleted paths are gone for clients.
     #[serde(default)]
     pub gone: u64,
+    /// How many more deleted paths there are, that nobody was asked for: of very many a
+    /// sample is.
+    #[serde(default)]
+    pub unasked: u64,
     /// Deleted paths that answer with another page of the release instead, such as its
     /// `index.html`.
     #[serde(default)]
@@ -367,6 +374,7 @@ mod tests {
             unfinished: None,
             strategy: LandingStrategy::InPlace,
             protected: vec![".well-known".parse().unwrap()],
+            keeps_assets: true,
             notes: vec!["a note".into()],
         });
         read_back(&LandingBegun::new(id(), LandingStrategy::Release));

@@ -29,8 +29,8 @@ use super::super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LandingRequest {
-    /// `landing index HASH|-`: what is published. With the hash of the client's own tree,
-    /// the tree is left out of the answer where both are the same.
+    /// `landing index HASH|-`: what is published. With the hash of a tree that the client
+    /// knows, the tree is left out of the answer where it is that one.
     Index(Option<ContentHash>),
     /// `landing begin HASH REVISION after ID|none by WHO [accept-drift]`, with
     /// [`TreeChanges`](crate::landing::TreeChanges) as JSON on standard input: opens a

@@ -101,6 +101,22 @@ impl Folder {
         Ok(())
     }
 
+    /// Hands the name of every folder in it to `each`, in no order.
+    pub(super) fn folders(&self, mut each: impl FnMut(&CStr) -> io::Result<()>) -> io::Result<()> {
+        for entry in Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_folder = match entry.file_type() {
+                FileType::Unknown => type_of(&self.look(name)?) == Type::Folder,
+                kind => kind == FileType::Directory,
+            };
+            if is_folder && name != c"." && name != c".." {
+                each(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What stands under this name; a link is not followed.
     pub(super) fn look(&self, name: impl rustix::path::Arg) -> io::Result<Stat> {
         Ok(fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?)

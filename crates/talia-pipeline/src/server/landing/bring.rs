@@ -51,6 +51,16 @@ pub fn bring_own(
     Ok(())
 }
 
+/// Whether anything protected stands in any of these trees.
+pub fn has_own<'a>(roots: impl IntoIterator<Item = &'a Utf8Path>, protected: &[TreePath]) -> bool {
+    let is_there = |path: &Utf8Path| !path.symlink_metadata().is_err_and(is_missing);
+    roots.into_iter().any(|root| protected.iter().any(|own| is_there(&root.join(own.as_str()))))
+}
+
+fn is_missing(error: io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Takes away what is not the release's.
 fn clear(folder: &Folder, path: &TreePath, release: &ReleaseTree, depth: usize) -> io::Result<()> {
     let name = path.name();

@@ -39,9 +39,9 @@ fn each_folder(
     if depth >= DEEPEST {
         return Ok(());
     }
-    folder.names(|name| {
+    folder.folders(|name| {
         let path = format!("{above}{}", name.to_string_lossy());
-        if own.has_name(&path) || type_of(&folder.look(name)?) != Type::Folder {
+        if own.has_name(&path) {
             return Ok(());
         }
         each(&folder.enter(name)?, &format!("{path}/"))

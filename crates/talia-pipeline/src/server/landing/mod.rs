@@ -3,6 +3,8 @@
 //! - `<web's folder>/.talia-landing/<env>/releases/<id>/`: one tree each; the live path is
 //!   a link to one of them.
 //! - `<web's folder>/.talia-landing/<env>/staging/`: the tree of the open transaction.
+//! - `<web's folder>/.talia-landing/<env>/spare/`: a tree that was pruned, to become the next
+//!   staging tree.
 //! - `/var/lib/talia/<env>/landing/`: records, the transaction, the lock, rsync's
 //!   configuration; root's alone.
 
@@ -20,6 +22,7 @@ mod record;
 mod remove;
 mod seen;
 mod sharing;
+mod spare;
 mod staging;
 mod stamps;
 mod switch;
@@ -30,7 +33,7 @@ mod walk;
 
 pub use at_file::{AtFile, look_at};
 pub use beneath::Owner;
-pub use bring::{Side, bring_own};
+pub use bring::{Side, bring_own, has_own};
 pub use hidden::Own;
 pub use place::{LandingPlace, VERSION_FILE};
 pub use published::{Published, Wanted, published};

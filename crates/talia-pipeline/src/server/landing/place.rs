@@ -151,6 +151,11 @@ impl LandingPlace {
         self.trees.join("staging")
     }
 
+    /// A tree that was pruned, to become the next staging tree.
+    pub fn spare(&self) -> Utf8PathBuf {
+        self.trees.join("spare")
+    }
+
     /// What changes places with the live path.
     pub fn switch(&self) -> Utf8PathBuf {
         self.trees.join("switch")

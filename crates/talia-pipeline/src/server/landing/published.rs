@@ -1,5 +1,7 @@
 //! What is published now, and what of it was changed by hand.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use super::{
@@ -17,7 +19,8 @@ use crate::{
 /// What is published now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Published {
-    /// All of it but what is the server's own.
+    /// All of it but what is the server's own; nothing of it where that was
+    /// [known](Wanted::known).
     pub tree: Tree,
     /// What was changed by hand since the release.
     pub drift: Vec<LandingDrift>,
@@ -25,6 +28,9 @@ pub struct Published {
     pub odd: Vec<String>,
     /// The stamps of all that is as it was released.
     pub stamps: Stamps,
+    /// The files that may not get another name, because somebody else could write to them
+    /// or not all may read them.
+    pub apart: BTreeSet<TreePath>,
     /// Whether a release in place that did not end has left some of its files: they are no
     /// drift, and the tree is not that of the live release.
     pub is_interrupted: bool,
@@ -42,6 +48,8 @@ pub struct Wanted<'a> {
     /// Whether its files may have got other names, or lost some, since they were looked
     /// at: so it is with a release that is not live.
     pub is_kept: bool,
+    /// A tree that is not told where it is the release's, and stands there unchanged.
+    pub known: Option<ContentHash>,
 }
 
 impl Wanted<'_> {
@@ -68,19 +76,26 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
     if wanted.record.is_none_or(is_in_place) {
         found.leave_out(is_partial);
     }
+    let apart = apart(&found);
     let Some(record) = wanted.record else {
         let all: Vec<(&TreePath, &Standing)> =
             found.all.iter().filter(|(path, _)| !wanted.protects(path)).collect();
         let tree = read(wanted.root, &all)?.into_iter().collect();
-        return Ok(Published { tree, odd: found.told(), ..Published::default() });
+        return Ok(Published { tree, odd: found.told(), apart, ..Published::default() });
     };
-    let release = ReleaseTree::read(place, &record.id)?;
-    let mut stamps =
-        Stamps::read(&place.stamps(&record.id)).unwrap_or_else(|| Stamps::unknown(&release));
+    let release = || ReleaseTree::read(place, &record.id);
+    let mut stamps = match Stamps::read(&place.stamps(&record.id)) {
+        Some(stamps) => stamps,
+        None => Stamps::unknown(&release()?),
+    };
     if wanted.is_kept {
         stamps = stamps.renewed(&found);
     }
     let changed = differing(&stamps, &found, wanted);
+    if changed.is_empty() && wanted.known == Some(record.tree) {
+        return Ok(Published { odd: found.told(), stamps, apart, ..Published::default() });
+    }
+    let release = release()?;
     let there: Vec<(&TreePath, &Standing)> =
         changed.iter().filter_map(|path| found.all.get_key_value(path)).collect();
     let now: Tree = read(wanted.root, &there)?.into_iter().collect();
@@ -117,7 +132,16 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
         drift.retain(|one| !interrupted.explains(one.path(), now.get(one.path())));
         is_interrupted = drift.len() < all;
     }
-    Ok(Published { tree, drift, odd: found.told(), stamps, is_interrupted })
+    Ok(Published { tree, drift, odd: found.told(), stamps, apart, is_interrupted })
+}
+
+fn apart(found: &Walked) -> BTreeSet<TreePath> {
+    let is_shut = |standing: &Standing| {
+        standing.kind == Kind::File
+            && (standing.user != 0 || standing.stamp.permissions() != Entry::FILE_MODE)
+    };
+    let apart = found.all.iter().filter(|(_, standing)| is_shut(standing));
+    apart.map(|(path, _)| path.clone()).collect()
 }
 
 /// Looks at everything below a folder.

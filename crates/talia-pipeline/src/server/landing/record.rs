@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{LandingPlace, files, remove_tree};
+use super::{LandingPlace, files, spare::put_by};
 use crate::{
     error::{Error, Result},
     files::remove_if_there,
@@ -206,15 +206,15 @@ impl LandingRecords {
     }
 
     /// Forgets a release: its record first, so that a tree that is only half removed is
-    /// nobody's.
+    /// nobody's. Whether files have lost names.
     ///
     /// # Errors
     /// When the file system does not let it go.
-    pub fn forget(place: &LandingPlace, id: &ReleaseId) -> Result<()> {
+    pub fn forget(place: &LandingPlace, id: &ReleaseId) -> Result<bool> {
         let removed = [place.record(id), place.tree(id), place.stamps(id)]
             .iter()
             .try_for_each(|path| remove_if_there(path))
-            .and_then(|()| remove_tree(&place.release(id)));
+            .and_then(|()| put_by(place, id));
         removed.map_err(|cause| {
             Error::step(format!("the release {id} cannot be removed")).caused_by(cause)
         })

@@ -2,16 +2,11 @@
 
 use std::{io, time::UNIX_EPOCH};
 
-use camino::Utf8Path;
-
 use super::{
-    Stamp,
-    beneath::{Folder, Parents, Stat, Type, type_of},
+    Published, Stamp,
+    beneath::{Folder, Stat, Type, type_of},
 };
-use crate::{
-    error::{Error, Result},
-    landing::{Entry, Tree, TreePath},
-};
+use crate::landing::{Entry, Tree, TreePath};
 
 /// What a staging tree needs beside what is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,27 +18,20 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Those of the tree of `base` in the folder `live`, to become `announced`.
-    ///
-    /// # Errors
-    /// When the folder cannot be looked at.
-    pub fn of(live: &Utf8Path, base: &Tree, announced: &Tree) -> Result<Self> {
-        let look = || {
-            let mut from = Parents::below(Folder::open(live)?);
-            let mut needs = Self::default();
-            for (path, entry) in base.iter() {
-                let is_file = matches!(entry, Entry::File { .. });
-                if is_file && is_public(&from.of(path)?.look(path.name())?) {
-                    continue;
-                }
-                needs.files += 1;
-                if stays(path, entry, announced) {
-                    needs.bytes += entry.size();
-                }
+    /// Those of a tree that begins as what is published, to become `announced`.
+    pub fn of(published: &Published, announced: &Tree) -> Self {
+        let mut needs = Self::default();
+        for (path, entry) in published.tree.iter() {
+            let is_file = matches!(entry, Entry::File { .. });
+            if is_file && !published.apart.contains(path) {
+                continue;
             }
-            io::Result::Ok(needs)
-        };
-        look().map_err(|cause| Error::step(format!("{live} cannot be looked at")).caused_by(cause))
+            needs.files += 1;
+            if stays(path, entry, announced) {
+                needs.bytes += entry.size();
+            }
+        }
+        needs
     }
 }
 
@@ -82,6 +70,21 @@ pub(super) fn share_file(from: &Folder, to: &Folder, name: &str) -> io::Result<b
     }
     // Whoever may change that folder could have put another one there.
     let is_it = to.look(name)?.st_ino == stat.st_ino;
+    if !is_it {
+        to.unlink(name)?;
+    }
+    Ok(is_it)
+}
+
+/// Whether a file has this name in both folders, and may have; if not, it loses the other
+/// one.
+pub(super) fn is_shared(from: &Folder, to: &Folder, name: &str) -> io::Result<bool> {
+    let there = match to.look(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    let stat = from.look(name)?;
+    let is_it = (there.st_ino, there.st_dev) == (stat.st_ino, stat.st_dev) && is_public(&stat);
     if !is_it {
         to.unlink(name)?;
     }

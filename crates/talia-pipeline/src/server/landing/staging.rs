@@ -11,7 +11,8 @@ use super::{
     interrupted::is_partial,
     published::{entry as entry_of, read, walked},
     remove_tree,
-    sharing::{copy_file, give_file, share_file, stays},
+    sharing::{copy_file, give_file, is_shared, share_file, stays},
+    spare::{fit, take as take_spare},
 };
 use crate::{
     error::{Error, Result},
@@ -29,10 +30,12 @@ pub struct Staging {
 }
 
 /// How a staging tree came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Made {
     /// Files that are the live ones.
     pub linked: u64,
+    /// The live files that have got other names or lost some; `None` for all of them.
+    pub touched: Option<Vec<TreePath>>,
     /// Files that were copied, because their owner or mode is another one.
     pub copied: u64,
     /// Files that only look as if they were, because they do not stay.
@@ -80,33 +83,66 @@ impl Staging {
         Error::step(format!("{}: {what}", self.root)).caused_by(cause)
     }
 
-    /// Makes it anew: fresh folders, in which every file of `base` is the live one under
-    /// another name. Who may change the folders may take such a name away, but cannot
+    /// Makes it anew: folders in which every file of `base` is the live one under another
+    /// name; a tree that was put by becomes it, where there is one. Who may change the folders may take such a name away, but cannot
     /// write to what it names, because that is root's. A file that is not root's, or has
     /// another mode than published ones have, is copied where `announced` has it as well;
     /// else it is one of that size without content: it may be for few to read.
     ///
     /// # Errors
     /// When the file system does not take it.
-    pub fn make(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> Result<Made> {
-        self.make_all(live, base, announced)
-            .map_err(|cause| self.cannot("it cannot be made", cause))
+    pub fn make(
+        &self,
+        place: &LandingPlace,
+        live: Option<&Utf8Path>,
+        base: &Tree,
+        announced: &Tree,
+    ) -> Result<Made> {
+        let make = || {
+            remove_tree(&self.root)?;
+            if let Some(live) = live
+                && take_spare(place)?
+                && let Ok(made) = self.make_of(live, base, announced, true)
+            {
+                return Ok(made);
+            }
+            remove_tree(&self.root)?;
+            make_public(&self.root)?;
+            let Some(live) = live else { return Ok(Made::default()) };
+            self.make_of(live, base, announced, false)
+        };
+        make().map_err(|cause| self.cannot("it cannot be made", cause))
     }
 
-    fn make_all(&self, live: Option<&Utf8Path>, base: &Tree, announced: &Tree) -> io::Result<Made> {
-        remove_tree(&self.root)?;
-        make_public(&self.root)?;
-        let Some(live) = live else { return Ok(Made::default()) };
-        let mut to = Parents::below(Folder::open(&self.root)?);
-        let mut from = Parents::below(Folder::open(live)?);
+    fn make_of(
+        &self,
+        live: &Utf8Path,
+        base: &Tree,
+        announced: &Tree,
+        is_spare: bool,
+    ) -> io::Result<Made> {
+        let root = Folder::open(&self.root)?;
         let mut made = Made::default();
+        if is_spare {
+            made.touched = fit(&root, base)?;
+        }
+        let mut to = Parents::below(root);
+        let mut from = Parents::below(Folder::open(live)?);
         for (path, entry) in base.iter() {
             let (to, name) = (to.of(path)?, path.name());
             match entry {
                 Entry::Folder { .. } => to.make(name)?,
+                Entry::Link { .. } if is_spare && to.look(name).is_ok() => {}
                 Entry::Link { target } => to.symlink(target, name)?,
                 Entry::File { size, .. } => {
                     let from = from.of(path)?;
+                    if is_spare && is_shared(from, to, name)? {
+                        made.linked += 1;
+                        continue;
+                    }
+                    if let Some(touched) = &mut made.touched {
+                        touched.push(path.clone());
+                    }
                     if share_file(from, to, name)? {
                         made.linked += 1;
                     } else if stays(path, entry, announced) {

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fs, io, os::unix::fs::MetadataExt as _, thread,
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::{ReleaseTree, Stamp, Standing, Walked, files};
+use super::{
+    ReleaseTree, Stamp, Standing, Walked,
+    beneath::{Folder, Parents},
+    files,
+};
 use crate::{
     error::{Error, Result},
     landing::TreePath,
@@ -77,6 +81,34 @@ impl Stamps {
         };
         let all = self.0.iter().map(|(path, stamp)| (path.clone(), renewed(path, stamp)));
         Self(all.collect())
+    }
+
+    /// The same where only these have got other names or lost some.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn renewed_at(&self, root: &Utf8Path, paths: &[TreePath]) -> io::Result<Self> {
+        let mut renewed = self.clone();
+        let mut parents = Parents::below(Folder::open(root)?);
+        for path in paths {
+            let Some(stamp) = renewed.0.get_mut(path) else { continue };
+            let now = parents.of(path)?.look(path.name()).map(|stat| Stamp::of(&stat)).ok();
+            *stamp = now.filter(|now| stamp.is_some_and(|stamp| stamp.is_but_for_names(now)));
+        }
+        Ok(renewed)
+    }
+
+    /// And what stands at these places, as it is there.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn taken_at(mut self, root: &Utf8Path, paths: &[TreePath]) -> io::Result<Self> {
+        let mut parents = Parents::below(Folder::open(root)?);
+        for path in paths {
+            let now = parents.of(path)?.look(path.name()).map(|stat| Stamp::of(&stat)).ok();
+            self.0.insert(path.clone(), now);
+        }
+        Ok(self)
     }
 
     /// Takes these as they are now; `look` is asked again where a file was changed so

@@ -100,7 +100,7 @@ fn path(text: &str) -> TreePath {
 /// Everything in a folder, as if nothing was known of it.
 fn whole(root: &Utf8Path) -> Tree {
     let place = Layout::new(&"staging".parse().unwrap(), &Policy::default()).landing();
-    let wanted = Wanted { root, record: None, protected: &[], is_kept: false };
+    let wanted = Wanted { root, record: None, protected: &[], is_kept: false, known: None };
     published(&place, &wanted).unwrap().tree
 }
 
@@ -137,8 +137,13 @@ fn what_was_changed_by_hand_is_seen_and_nothing_else_is_read() {
     let root = place.release(&record.id);
     let now = || {
         let protected = [path(".well-known")];
-        let wanted =
-            Wanted { root: &root, record: Some(&record), protected: &protected, is_kept: false };
+        let wanted = Wanted {
+            root: &root,
+            record: Some(&record),
+            protected: &protected,
+            is_kept: false,
+            known: None,
+        };
         published(&place, &wanted).unwrap()
     };
     assert_eq!((now().drift, now().tree.hash()), (vec![], record.tree));
@@ -180,7 +185,8 @@ fn a_release_that_is_kept_may_get_other_names_for_its_files() {
     let root = place.release(&record.id);
     fs::hard_link(root.join("a.html"), ground.0.join("another name")).unwrap();
     let stamps = |is_kept| {
-        let wanted = Wanted { root: &root, record: Some(&record), protected: &[], is_kept };
+        let wanted =
+            Wanted { root: &root, record: Some(&record), protected: &[], is_kept, known: None };
         let seen = published(&place, &wanted).unwrap();
         assert_eq!(seen.drift, []);
         seen.stamps
@@ -243,10 +249,12 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     let mut announced = base.clone();
     announced.remove(&path("gone"));
     announced.insert(path("changed"), Entry::file(1, ContentHash::of(b"c")));
-    let needs = Needs::of(&live, &base, &announced).unwrap();
+    let wanted = Wanted { root: &live, record: None, protected: &[], is_kept: false, known: None };
+    let now = Published { tree: base.clone(), ..published(&place, &wanted).unwrap() };
+    let needs = Needs::of(&now, &announced);
     assert_eq!(needs, Needs { files: 6, bytes: 2 }, "a folder, a link, two files, two hollow ones");
-    let made = staging.make(Some(&live), &base, &announced).unwrap();
-    assert_eq!(made, Made { linked: 0, copied: 2, hollow: 2 }, "their modes are others");
+    let made = staging.make(&place, Some(&live), &base, &announced).unwrap();
+    assert_eq!(made, Made { copied: 2, hollow: 2, ..Made::default() }, "their modes are others");
     for name in ["gone", "changed"] {
         assert_eq!(fs::read(place.staging().join(name)).unwrap(), [0; 6], "as long as it was");
         fs::remove_file(place.staging().join(name)).unwrap();
@@ -269,6 +277,53 @@ fn a_staging_tree_has_what_it_is_made_from_and_is_known_without_reading() {
     staging.sync(&staged.fresh).unwrap();
     staging.remove().unwrap();
     staging.remove().unwrap();
+}
+
+#[test]
+fn a_tree_that_was_put_by_becomes_a_staging_tree_like_any_other() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    let ground = Ground::new("spare");
+    let place = ground.place();
+    let files = [("d/same.html", "s"), ("d/e/changed", "new"), ("file", "f"), ("link to", "x")];
+    let live = ground.folder("live", &files);
+    symlink("file", live.join("link")).unwrap();
+    let pruned = ground.release(1, &[("d/same.html", "s"), ("d/e/changed", "old"), ("gone", "g")]);
+    let tree = place.release(&pruned.id);
+    fs::remove_file(tree.join("d/same.html")).unwrap();
+    fs::hard_link(live.join("d/same.html"), tree.join("d/same.html")).unwrap();
+    fs::create_dir_all(tree.join("file/is/a folder")).unwrap();
+    fs::create_dir_all(tree.join("gone too")).unwrap();
+    fs::write(tree.join("gone too/x"), "x").unwrap();
+    symlink("elsewhere", tree.join("link")).unwrap();
+    symlink("elsewhere", tree.join("link to")).unwrap();
+    fs::write(tree.as_std_path().join(OsStr::from_bytes(b"\xff")), "o").unwrap();
+    fs::set_permissions(tree.join("d"), Permissions::from_mode(0o700)).unwrap();
+    let inode = fs::metadata(&tree).unwrap().ino();
+
+    LandingRecords::forget(&place, &pruned.id).unwrap();
+    assert!(place.spare().is_dir() && !tree.exists() && !place.record(&pruned.id).exists());
+    let second = ground.release(2, &[("x", "x")]);
+    LandingRecords::forget(&place, &second.id).unwrap();
+    assert!(!place.release(&second.id).exists(), "one is enough");
+    let base = whole(&live);
+    let staging = Staging::new(place.staging());
+    let made = staging.make(&place, Some(&live), &base, &base).unwrap();
+    assert_eq!((made.linked + made.copied, made.touched), (4, None), "a folder went as a whole");
+    assert_eq!(fs::metadata(place.staging()).unwrap().ino(), inode);
+    assert!(!place.spare().exists());
+    let staged = staging.staged(&Trusted::default(), &Own::default()).unwrap();
+    assert_eq!((staged.tree, staged.odd), (base.clone(), Vec::<String>::new()));
+    assert_eq!(fs::metadata(place.staging().join("d")).unwrap().mode() & 0o777, 0o755);
+
+    // Where only files differ, it is told which ones have got or lost a name.
+    fs::rename(place.staging(), place.spare()).unwrap();
+    fs::write(place.spare().join("more"), "m").unwrap();
+    fs::remove_file(place.spare().join("d/e/changed")).unwrap();
+    let made = staging.make(&place, Some(&live), &base, &base).unwrap();
+    let touched = made.touched.unwrap();
+    assert!(touched.contains(&path("more")) && touched.contains(&path("d/e/changed")));
+    assert_eq!(staging.staged(&Trusted::default(), &Own::default()).unwrap().tree, base);
 }
 
 #[test]
@@ -618,7 +673,8 @@ fn what_is_protected_and_not_published_is_the_servers_own() {
     let staging = Staging::new(&root);
     let staged = staging.staged(&Trusted::default(), &own).unwrap();
     assert_eq!((staged.tree, staged.odd.len()), (tree, 0));
-    let wanted = Wanted { root: &root, record: None, protected: &protected, is_kept: false };
+    let wanted =
+        Wanted { root: &root, record: None, protected: &protected, is_kept: false, known: None };
     assert_eq!(published(&ground.place(), &wanted).unwrap().odd, [""; 0]);
 
     // Closed, it is as it was; what is published is for all to read.
@@ -665,7 +721,13 @@ fn what_a_release_in_place_has_left_is_no_edit_by_hand() {
     fs::write(root.join("edited"), "y").unwrap();
     fs::write(root.join(".other.aB3dE6"), "").unwrap();
     let look = |record: &LandingRecord| {
-        let wanted = Wanted { root: &root, record: Some(record), protected: &[], is_kept: false };
+        let wanted = Wanted {
+            root: &root,
+            record: Some(record),
+            protected: &[],
+            is_kept: false,
+            known: None,
+        };
         published(&place, &wanted).unwrap()
     };
     let seen = look(&record);

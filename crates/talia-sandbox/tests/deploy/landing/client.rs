@@ -45,7 +45,7 @@ impl<'a> Client<'a> {
         Self { page: Page::new(site), project: Project::with(site, &settings) }
     }
 
-    fn source(&self) -> Utf8PathBuf {
+    pub(super) fn source(&self) -> Utf8PathBuf {
         self.project.root().join("infra/reference/landing/src")
     }
 

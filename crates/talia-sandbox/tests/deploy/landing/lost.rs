@@ -15,8 +15,14 @@ use crate::{
 };
 
 const SOON: Duration = Duration::from_secs(20);
-/// Enough for rsync to be at it for some seconds.
-const SLOW: &str = "--bwlimit=40";
+/// What rsync sends stops in the middle. The daemon refuses rsync's own way to be slow.
+const SLOW: &str = "#!/bin/sh
+case \"$*\" in
+*'rsync --server'*) { dd bs=1 count=100000 status=none; sleep 20; cat; } | /usr/bin/ssh \"$@\" ;;
+*) exec /usr/bin/ssh \"$@\" ;;
+esac
+";
+/// More than what comes before that, and nothing that is sent shorter.
 const LARGE: usize = 400_000;
 
 /// The real client, with a page's source as its landing page.
@@ -29,9 +35,9 @@ struct Client<'a> {
 impl<'a> Client<'a> {
     fn new(page: &'a Page<'a>) -> Self {
         let slow = Temp::new();
-        let rsync = slow.path().join("rsync");
-        fs::write(&rsync, format!("#!/bin/sh\nexec /usr/bin/rsync {SLOW} \"$@\"\n")).unwrap();
-        fs::set_permissions(&rsync, fs::Permissions::from_mode(0o755)).unwrap();
+        let ssh = slow.path().join("ssh");
+        fs::write(&ssh, SLOW).unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
         Self { page, project: Project::new(page.site), slow }
     }
 
@@ -121,6 +127,66 @@ pub(crate) fn a_client_that_is_killed_in_a_landing_release(yard: &Yard) {
         "landing page: SIGKILL of the client while rsync works, and in a commit before and after its switch",
         format!("finished without it, or by the rerun; {readers}"),
     );
+}
+
+/// Interrupts a client in the middle of rsync, and while the agent publishes: it ends soon
+/// and says what has become of it, and the server is as it says.
+pub(crate) fn a_client_that_is_interrupted_in_a_landing_release(yard: &Yard) {
+    let site = yard.site();
+    let page = Page::new(&site);
+    let client = Client::new(&page);
+    let interrupt = |child: &Child| {
+        said(Command::new("kill").args(["-INT", &child.id().to_string()]));
+        Instant::now()
+    };
+    let ended = |child: Child, began: Instant, what: &str, told: &str| {
+        let output = child.wait_with_output().unwrap();
+        let took = began.elapsed();
+        println!("    {what}: the client has ended after {:.1} s", took.as_secs_f64());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{what}: {said}");
+        assert!(said.contains(told), "{what}: {told} in {said}");
+        assert!(took < Duration::from_secs(7), "{what}: {took:?}");
+        until("nothing is under way", Duration::from_secs(10), || {
+            let landing = site.status().landing.unwrap();
+            landing.lock.is_none() && landing.transaction.is_none()
+        });
+    };
+    page.have("one");
+    let crawler = Crawler::start(site.target());
+
+    page.version("two");
+    fs::write(page.source().join("large"), "x".repeat(LARGE)).unwrap();
+    let child = client.slow();
+    until("rsync works", SOON, || {
+        site.droplet.exec(["pgrep", "--exact", "rsync"]).unwrap().exit == 0
+    });
+    let began = interrupt(&child);
+    ended(child, began, "in rsync", "cancelled");
+    page.is_settled_at("one");
+
+    for (fault, told, served) in [
+        ("stop before \"take the tree back\"", "the server took it back", "one"),
+        ("stop before \"keep the tree\"", "the server took it back", "one"),
+        // What has begun is done: clients get it, and it is finished.
+        ("stop before \"switch to\"", "is live already", "two"),
+    ] {
+        page.have("one");
+        page.version("two");
+        let child = client.stopped(fault);
+        let began = interrupt(&child);
+        // The agent hears of it before it goes on.
+        until("the agent is asked to end", SOON, || {
+            let pending = "grep -q 'ShdPnd:.*[1-9a-f]' \
+                           /proc/$(pgrep --runstates T --exact talia-agent)/status";
+            site.droplet.exec(["sh", "-c", pending]).unwrap().exit == 0
+        });
+        site.go_on();
+        ended(child, began, fault, told);
+        page.is_settled_at(served);
+    }
+    crawler.missed_nothing();
 }
 
 pub(crate) fn a_line_that_is_cut_in_a_landing_release(yard: &Yard) {

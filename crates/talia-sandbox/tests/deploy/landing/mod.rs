@@ -21,7 +21,10 @@ pub(crate) use failures::{
     nginx_that_refuses_its_configuration_stops_a_release, two_landing_releases_at_once,
     what_was_edited_by_hand_is_not_lost_by_chance,
 };
-pub(crate) use fidelity::{a_landing_deploy_executes_its_plan, a_landing_plan_changes_nothing};
+pub(crate) use fidelity::{
+    a_landing_deploy_executes_its_plan, a_landing_plan_changes_nothing,
+    a_plan_with_nothing_to_do_reads_no_file,
+};
 pub(crate) use gate::{
     what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
 };
@@ -30,6 +33,7 @@ pub(crate) use kills::{
     an_agent_that_is_killed_at_any_step_of_a_landing_release,
 };
 pub(crate) use lost::{
+    a_client_that_is_interrupted_in_a_landing_release,
     a_client_that_is_killed_in_a_landing_release, a_line_that_is_cut_in_a_landing_release,
     a_power_cut_in_a_landing_release,
 };

@@ -7,8 +7,8 @@ use crate::{
     protocol::{LandingBegun, LandingTransaction, ReleaseId, RevisionId},
     server::landing::{LandingPlace, LandingSeen, Needs, Own, Owner, Published, Transaction},
     steps::server::landing::{
-        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StagingNeeds,
-        StampLanding, WriteTransaction,
+        MakeStaging, OpenTransaction, OpenTree, PrepareLanding, ReadLanding, StampLanding,
+        WriteTransaction,
     },
 };
 
@@ -17,7 +17,7 @@ use super::{
     abort::forget,
     checks,
     look::{open, published},
-    settle::settle,
+    settle::{is_settled, settle},
 };
 
 /// What shall be published.
@@ -52,6 +52,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
     if let Some(other) = &other {
         refuse_active(server, other, order)?;
     }
+    let is_settled = is_settled(&seen);
     let mut seen = settle(cx, server, seen, None)?;
     let replaced = seen.transaction.as_ref().map(|transaction| transaction.id.clone());
     if let Some(replaced) = &replaced {
@@ -64,7 +65,8 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
             .hint("a landing release is begun over ssh, by the deploy user"));
     }
     checks::server(cx, server, &place, &seen)?;
-    let published = published(cx, server, &place, &seen)?;
+    let is_untouched = is_settled && replaced.is_none();
+    let published = published(cx, server, &place, &seen, is_untouched)?;
     checks::drift(&published.drift, order.accept_drift)?;
     if server.policy.landing.strategy == LandingStrategy::InPlace {
         checks::odd(&published.odd)?;
@@ -77,11 +79,9 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         .hint("something was changed meanwhile: deploy again, for a new plan"));
     }
     checks::announced(&announced)?;
-    let needs = match seen.root(&place) {
-        Some(live) if server.policy.landing.strategy == LandingStrategy::Release => {
-            cx.observe(StagingNeeds::new(live, published.tree.clone(), announced.clone()))?
-        }
-        _ => Needs::default(),
+    let needs = match server.policy.landing.strategy {
+        LandingStrategy::Release => Needs::of(&published, &announced),
+        LandingStrategy::InPlace => Needs::default(),
     };
     checks::room(cx, &place, &order.changes, needs)?;
     let transaction = Transaction {
@@ -182,15 +182,17 @@ fn open_for(
     let base = published.tree;
     cx.run(WriteTransaction::new(place, transaction.clone(), base.clone(), announced.clone()))?;
     let root = seen.root(place);
-    if is_in_place {
+    let touched = if is_in_place {
         cx.run(OpenTree::new(place.web(), transaction.owner(), own.clone()))?;
+        None
     } else {
-        cx.run(MakeStaging::new(place, root.clone(), base, announced))?;
+        let made = cx.run(MakeStaging::new(place, root.clone(), base, announced))?;
         cx.run(OpenTree::new(place.staging(), transaction.owner(), Own::default()))?;
-    }
-    // The live files have got other names, which looks like a change.
+        made.touched
+    };
+    // Live files have got other names, which looks like a change.
     if let (Some(live), Some(root)) = (seen.live(), root) {
-        cx.run(StampLanding::new(place, &live.id, root, published.stamps))?;
+        cx.run(StampLanding::new(place, &live.id, root, published.stamps).only(touched))?;
     }
     cx.run(OpenTransaction::new(place, transaction.clone(), own))
 }

@@ -53,7 +53,7 @@ pub fn commit(cx: &Context, server: &Server, id: &ReleaseId) -> Result<LandingRe
         cx.sheltered(|cx| forget(cx, server, &mut seen))?;
         return Err(error);
     }
-    let (base, announced) = cx.observe(ReadAnnounced::new(&place, &transaction))?;
+    let (base, announced) = cx.observe_once(ReadAnnounced::new(&place, &transaction))?;
     let front = match Front::look(cx, server, &place) {
         Ok(front) => front,
         Err(error) => {

@@ -21,36 +21,37 @@ use crate::{
 
 use super::super::Server;
 
-/// What is published, with what a plan has to know. `own` is the hash of the client's own
-/// tree: where it is that of what is published, nothing more is told.
+/// What is published, with what a plan has to know. `known` is the hash of a tree that the
+/// client has: where it is what is published, the tree is not told.
 ///
 /// No file is read but those that have changed since the release by what `lstat` says of
 /// them; all are where no release is live.
 ///
 /// # Errors
 /// When what is published cannot be read.
-pub fn index(cx: &Context, server: &Server, own: Option<ContentHash>) -> Result<LandingIndex> {
+pub fn index(cx: &Context, server: &Server, known: Option<ContentHash>) -> Result<LandingIndex> {
     let place = server.layout.landing();
     let seen = cx.observe(ReadLanding::new(&place))?;
     let transaction = open(cx, server, &place, &seen)?;
     // For the plan of a question nobody has to look twice.
     let published = match ask_published(server, &place, &seen) {
-        Some(ask) => cx.run(ask)?,
+        Some(ask) => cx.run(ask.known(known))?,
         None => Published::default(),
     };
     let hash = hash(&seen, &published);
     let unfinished = seen.records.unfinished().next().map(|record| record.id.clone());
-    let is_done = own == Some(hash) && unfinished.is_none();
-    let notes = if is_done { Vec::new() } else { notes(cx, server, &place, &seen, &published)? };
+    let notes = notes(cx, server, &place, &seen, &published)?;
     Ok(LandingIndex {
         live: seen.live().map(|live| live.taken()),
         hash,
-        tree: (!is_done).then_some(published.tree),
+        tree: (known != Some(hash)).then_some(published.tree),
         drift: published.drift,
         transaction,
         unfinished,
         strategy: server.policy.landing.strategy,
         protected: server.policy.landing.protected.clone(),
+        keeps_assets: server.policy.landing.strategy == LandingStrategy::Release
+            && server.policy.landing.keep_assets > 0,
         notes,
     })
 }
@@ -66,14 +67,16 @@ pub(super) fn open(
     seen.transaction.as_ref().map(ask).transpose()
 }
 
-/// What is published now.
+/// What is published now. `is_untouched`: nothing was changed before this question.
 pub(super) fn published(
     cx: &Context,
     server: &Server,
     place: &LandingPlace,
     seen: &LandingSeen,
+    is_untouched: bool,
 ) -> Result<Published> {
     match ask_published(server, place, seen) {
+        Some(ask) if is_untouched => cx.observe_once(ask),
         Some(ask) => cx.observe(ask),
         None => Ok(Published::default()),
     }

@@ -246,5 +246,5 @@ pub(super) fn forget_unfound(cx: &Context, server: &Server, seen: &mut LandingSe
     let is_unfound = |one: &&LandingRecord| one.revision.is_none() && !seen.has_tree(&one.id);
     let unfound: Vec<ReleaseId> =
         seen.records.all.iter().filter(is_unfound).map(|one| one.id.clone()).collect();
-    unfound.iter().try_for_each(|id| drop_release(cx, server, seen, id))
+    unfound.iter().try_for_each(|id| drop_release(cx, server, seen, id).map(drop))
 }

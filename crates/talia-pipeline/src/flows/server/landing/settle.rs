@@ -88,7 +88,8 @@ pub fn settle_now(cx: &Context, server: &Server) -> Result<()> {
     settle(cx, server, seen, None).map(drop)
 }
 
-fn is_settled(seen: &LandingSeen) -> bool {
+/// Whether nothing was left unfinished.
+pub(super) fn is_settled(seen: &LandingSeen) -> bool {
     let is_lost = matches!(seen.web, AtWeb::Release(_)) && seen.live().is_none();
     torn(seen).is_empty()
         && unfound(seen).is_none()

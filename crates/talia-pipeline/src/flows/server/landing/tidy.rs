@@ -35,21 +35,22 @@ pub(super) fn recorded(seen: &mut LandingSeen, record: LandingRecord) {
     }
 }
 
-/// Takes a release away.
+/// Takes a release away. Whether files have lost names.
 pub(super) fn drop_release(
     cx: &Context,
     server: &Server,
     seen: &mut LandingSeen,
     id: &ReleaseId,
-) -> Result<()> {
-    cx.run(ForgetLanding::new(&server.layout.landing(), id))?;
+) -> Result<bool> {
+    let have_lost = cx.run(ForgetLanding::new(&server.layout.landing(), id))?;
     seen.records.all.retain(|record| record.id != *id);
     seen.trees.remove(id);
-    Ok(())
+    Ok(have_lost)
 }
 
 /// Removes what is not kept, then takes the live files for what is known of them: those
-/// that went were other names of some.
+/// that went were other names of some. `also` are those that the release keeps of others,
+/// and what has got other names for it.
 pub(super) fn prune_and_stamp(
     cx: &Context,
     server: &Server,
@@ -67,11 +68,13 @@ pub(super) fn prune_and_stamp(
         .filter(|record| record.fate != Fate::Begun)
         .map(|record| record.id.clone())
         .collect();
+    let mut have_lost = false;
     for id in &gone {
-        drop_release(cx, server, seen, id)?;
+        have_lost |= drop_release(cx, server, seen, id)?;
     }
     let Some(root) = seen.root(&place) else { return Ok(()) };
-    cx.run(StampLanding::new(&place, &live.id, root, stamps).also(also))
+    let step = StampLanding::new(&place, &live.id, root, stamps).also(also);
+    cx.run(if have_lost { step } else { step.only(Some(Vec::new())) })
 }
 
 /// Takes the live files for what is known of them again, where others of their names have

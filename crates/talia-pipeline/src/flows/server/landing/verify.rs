@@ -27,6 +27,9 @@ const RELOADED_TRIES: usize = 20;
 const NAP: Duration = Duration::from_millis(250);
 /// How long all of it may take.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(300);
+/// So many deleted paths are asked for; of more, a sample. Each is an answer by an error,
+/// and a folder of the release may have been all of it.
+const GONE: usize = 500;
 /// What a web server is asked for where a folder is.
 const PAGE: &str = "index.html";
 
@@ -54,8 +57,8 @@ enum Expected {
 }
 
 impl Switched<'_> {
-    /// Every path that is asked for, as a URL has it.
-    fn expected(&self) -> BTreeMap<String, Expected> {
+    /// Every path that is asked for, as a URL has it; and how many deleted ones are not.
+    fn expected(&self) -> (BTreeMap<String, Expected>, u64) {
         let mut all = BTreeMap::new();
         let mut file = |url: String, path: &TreePath| {
             if let Some((hash, size)) = self.served(path) {
@@ -72,14 +75,22 @@ impl Switched<'_> {
             file(url(&page), &page);
             file(url(&version), &version);
         }
+        let mut gone = Vec::new();
         for (path, _) in changes.iter().filter(|(_, entry)| entry.is_none()) {
             let was_folder = self.before.get(path).is_some_and(Entry::is_folder);
             let is_own = self.protected.iter().any(|own| path == own || path.is_below(own));
             if !was_folder && !is_own && self.kept.get(path).is_none() {
-                all.insert(url(path), Expected::Gone { path: path.clone() });
+                gone.push(path);
             }
         }
-        all
+        if gone.len() > GONE {
+            // The same ones each time, and from all over the tree.
+            gone.sort_by_cached_key(|path| ContentHash::of(path.as_str().as_bytes()));
+        }
+        let unasked = gone.len().saturating_sub(GONE) as u64;
+        let gone = gone.into_iter().take(GONE);
+        all.extend(gone.map(|path| (url(path), Expected::Gone { path: path.clone() })));
+        (all, unasked)
     }
 
     /// What a web server gives for a file, or for a link to one.
@@ -143,9 +154,10 @@ impl Switched<'_> {
         if server.layout.maintenance().exists() {
             return Ok(skipped("clients get the maintenance page, so nothing is asked"));
         }
-        let mut open: Vec<(String, Expected)> = self.expected().into_iter().collect();
+        let (expected, unasked) = self.expected();
+        let mut open: Vec<(String, Expected)> = expected.into_iter().collect();
         let all = open.len();
-        let mut verified = LandingVerified::default();
+        let mut verified = LandingVerified { unasked, ..LandingVerified::default() };
         let mut left = VERIFIED_WITHIN;
         for tries_left in (0..if self.reloaded { RELOADED_TRIES } else { 1 }).rev() {
             let (mut wrong, mut later) = (Vec::new(), Vec::new());
@@ -278,7 +290,7 @@ mod tests {
             reloaded: false,
         };
         assert_eq!(
-            urls(&switched.expected()),
+            urls(&switched.expected().0),
             [
                 "/ is index.html",
                 "/.talia-version.json is .talia-version.json",
@@ -289,6 +301,29 @@ mod tests {
                 "/link is link",
             ]
         );
+    }
+
+    #[test]
+    fn of_very_many_deleted_paths_a_sample_is_asked_for() {
+        let named = |count: usize| -> Tree {
+            (0..count).map(|n| (format!("{n:04}.html").parse().unwrap(), file("x"))).collect()
+        };
+        let now = tree(&[("index.html", file("home"))]);
+        let none = Tree::default();
+        let of = |before: &Tree| {
+            let switched =
+                Switched { before, now: &now, kept: &none, protected: &[], reloaded: false };
+            let (expected, unasked) = switched.expected();
+            let is_gone = |one: &&Expected| matches!(one, Expected::Gone { .. });
+            (expected.values().filter(is_gone).count(), unasked, urls(&expected))
+        };
+        assert_eq!((of(&named(GONE)).0, of(&named(GONE)).1), (GONE, 0));
+        let (asked, unasked, urls) = of(&named(2000));
+        assert_eq!((asked, unasked), (GONE, 1500));
+        assert!(urls.contains(&"/index.html is index.html".to_owned()), "what changed always is");
+        assert_eq!(of(&named(2000)).2, urls, "the same ones each time");
+        let late = urls.iter().filter(|url| url.as_str() >= "/1000").count();
+        assert!((200..300).contains(&late), "{late} of the later half");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     protocol::ReleaseId,
     server::landing::{
         LandingPlace, ReleaseTree, Side, Staging, Transaction, VERSION_FILE, assets_to_keep,
-        bring_own,
+        bring_own, has_own,
     },
     step::{Action, Step, Summary},
 };
@@ -101,7 +101,9 @@ impl CompleteStaging {
             let found = staging.keep(root, of_it.map(|(path, (_, entry))| (path, entry)))?;
             kept = kept.into_iter().chain(found).collect();
         }
-        if let Some(Own { root, release, protected }) = &self.own {
+        if let Some(Own { root, release, protected }) = &self.own
+            && has_own([root.as_path(), &self.root], protected)
+        {
             let old = release.as_ref().map(|id| ReleaseTree::read(&self.place, id)).transpose()?;
             let new = ReleaseTree { tree: self.tree.clone(), kept: kept.clone() };
             let from = Side { root, release: &old.unwrap_or_default() };

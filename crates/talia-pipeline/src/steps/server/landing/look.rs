@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::{
     error::Error,
-    landing::{Tree, TreeChanges, TreePath},
+    landing::{ContentHash, Tree, TreeChanges, TreePath},
     protocol::{LandingFile, LandingTransaction, ReleaseId},
     server::landing::{
         AtFile, LandingPlace, LandingRecord, LandingSeen, Published, ReleaseTree, Transaction,
@@ -173,6 +173,7 @@ pub struct ReadPublished {
     record: Option<LandingRecord>,
     protected: Vec<TreePath>,
     is_kept: bool,
+    known: Option<ContentHash>,
 }
 
 impl ReadPublished {
@@ -184,7 +185,15 @@ impl ReadPublished {
         protected: &[TreePath],
     ) -> Self {
         let (place, root, record) = (place.clone(), root.into(), record.cloned());
-        Self { place, root, record, protected: protected.to_vec(), is_kept: false }
+        let protected = protected.to_vec();
+        Self { place, root, record, protected, is_kept: false, known: None }
+    }
+
+    /// Whoever asks has the tree of this hash: it is not told where it is the release's.
+    #[must_use]
+    pub fn known(mut self, tree: Option<ContentHash>) -> Self {
+        self.known = tree;
+        self
     }
 
     /// It is a release that is not live: its files may have got other names since.
@@ -216,6 +225,7 @@ impl Step for ReadPublished {
                 record: self.record.as_ref(),
                 protected: &self.protected,
                 is_kept: self.is_kept,
+                known: self.known,
             };
             published(&self.place, &wanted)
         })
@@ -230,7 +240,8 @@ impl Step for ReadPublished {
             0 => String::new(),
             count => format!(", {count} changed by hand"),
         };
-        Summary::line(format!("{} names{drift}", published.tree.len()))
+        let names = published.tree.len().max(published.stamps.iter().count());
+        Summary::line(format!("{names} names{drift}"))
     }
 }
 

@@ -25,8 +25,6 @@ pub use own::BringOwn;
 pub use place::{CheckPlace, PrepareLanding};
 pub use record::{ForgetLanding, MarkLanding, StampLanding, WriteLanding};
 pub use rsync::{EndRsync, HoldRsync, RsyncVersion};
-pub use staging::{
-    BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging, StagingNeeds,
-};
+pub use staging::{BecomeRelease, CloseTree, MakeStaging, OpenTree, ReadStaged, RemoveStaging};
 pub use switch::{MoveFound, SwitchLanding, UnswitchLanding};
 pub use transaction::{ForgetTransaction, OpenTransaction, ShutTransaction, WriteTransaction};

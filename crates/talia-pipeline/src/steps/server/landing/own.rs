@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     landing::TreePath,
     protocol::ReleaseId,
-    server::landing::{LandingPlace, ReleaseTree, Side, bring_own},
+    server::landing::{LandingPlace, ReleaseTree, Side, bring_own, has_own},
     step::{Action, Step},
 };
 
@@ -41,6 +41,9 @@ impl BringOwn {
     }
 
     fn bring(&self) -> Result<()> {
+        if !has_own([self.from.0.as_path(), &self.to.0], &self.protected) {
+            return Ok(());
+        }
         let read = |id: &ReleaseId| ReleaseTree::read(&self.place, id);
         let (old, new) = (read(&self.from.1)?, read(&self.to.1)?);
         let from = Side { root: &self.from.0, release: &old };

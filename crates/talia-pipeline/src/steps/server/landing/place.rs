@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use crate::{
     error::{Error, Result},
-    server::landing::{LandingPlace, make_public},
+    server::landing::{LandingPlace, make_public, remove_tree},
     step::{Action, Step},
 };
 
@@ -91,6 +91,7 @@ impl PrepareLanding {
     fn make(&self) -> io::Result<()> {
         if self.with_web {
             make_public(self.place.web())?;
+            remove_tree(&self.place.spare())?;
         } else {
             make_public(&self.place.releases())?;
         }

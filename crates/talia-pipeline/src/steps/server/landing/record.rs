@@ -87,7 +87,8 @@ impl Step for MarkLanding {
     }
 }
 
-/// In this process: takes a release away, its record first.
+/// In this process: takes a release away, its record first. Gives whether files have lost
+/// names.
 #[derive(Debug)]
 pub struct ForgetLanding {
     place: LandingPlace,
@@ -102,18 +103,20 @@ impl ForgetLanding {
 }
 
 impl Step for ForgetLanding {
-    type Output = ();
+    type Output = bool;
 
     fn label(&self) -> String {
         format!("remove {}", self.id)
     }
 
-    fn action(&self) -> Action<'_, ()> {
+    fn action(&self) -> Action<'_, bool> {
         let what = format!("remove the record and {}", self.place.release(&self.id));
         Action::work(what, || LandingRecords::forget(&self.place, &self.id))
     }
 
-    fn assume(&self) {}
+    fn assume(&self) -> bool {
+        true
+    }
 }
 
 /// In this process: what tells from now on whether anything of a release was changed.
@@ -123,6 +126,7 @@ pub struct StampLanding {
     id: ReleaseId,
     root: Utf8PathBuf,
     stamps: Stamps,
+    only: Option<Vec<TreePath>>,
     also: Vec<TreePath>,
 }
 
@@ -136,7 +140,14 @@ impl StampLanding {
         stamps: Stamps,
     ) -> Self {
         let (place, id, root) = (place.clone(), id.clone(), root.into());
-        Self { place, id, root, stamps, also: Vec::new() }
+        Self { place, id, root, stamps, only: None, also: Vec::new() }
+    }
+
+    /// Only these may have got other names, where it is known which ones.
+    #[must_use]
+    pub fn only(mut self, paths: Option<Vec<TreePath>>) -> Self {
+        self.only = paths;
+        self
     }
 
     /// And of these, as they stand there.
@@ -147,9 +158,13 @@ impl StampLanding {
     }
 
     fn look(&self) -> Result<Stamps> {
-        let found = walk(&self.root).map_err(|cause| {
-            Error::step(format!("{} cannot be looked at", self.root)).caused_by(cause)
-        })?;
+        let cannot =
+            |cause| Error::step(format!("{} cannot be looked at", self.root)).caused_by(cause);
+        if let Some(only) = &self.only {
+            let renewed = self.stamps.renewed_at(&self.root, only).map_err(cannot)?;
+            return renewed.taken_at(&self.root, &self.also).map_err(cannot);
+        }
+        let found = walk(&self.root).map_err(cannot)?;
         let mut stamps = self.stamps.renewed(&found);
         for path in &self.also {
             stamps.set(path.clone(), &found);

@@ -6,9 +6,7 @@ use crate::{
     error::Result,
     landing::{Tree, TreePath},
     protocol::ReleaseId,
-    server::landing::{
-        LandingPlace, LandingRecord, Made, Needs, Own, Owner, Staged, Staging, trusted,
-    },
+    server::landing::{LandingPlace, LandingRecord, Made, Own, Owner, Staged, Staging, trusted},
     step::{Action, Step, Summary},
 };
 
@@ -45,7 +43,7 @@ impl Step for MakeStaging {
         let from = self.live.as_ref().map_or("nothing", |live| live.as_str());
         Action::work(format!("make {} of {from}", self.place.staging()), || {
             let staging = Staging::new(self.place.staging());
-            staging.make(self.live.as_deref(), &self.base, &self.announced)
+            staging.make(&self.place, self.live.as_deref(), &self.base, &self.announced)
         })
     }
 
@@ -54,45 +52,8 @@ impl Step for MakeStaging {
     }
 
     fn summary(&self, made: &Made) -> Summary {
-        let Made { linked, copied, hollow } = made;
+        let Made { linked, copied, hollow, .. } = made;
         Summary::line(format!("{linked} files shared, {copied} copied, {hollow} without content"))
-    }
-}
-
-/// In this process: what a staging tree needs beside what is sent, by `lstat` of every live
-/// file.
-#[derive(Debug)]
-pub struct StagingNeeds {
-    live: Utf8PathBuf,
-    base: Tree,
-    announced: Tree,
-}
-
-impl StagingNeeds {
-    /// Those of a tree that is made of what `base` names in the folder `live`.
-    pub fn new(live: impl Into<Utf8PathBuf>, base: Tree, announced: Tree) -> Self {
-        Self { live: live.into(), base, announced }
-    }
-}
-
-impl Step for StagingNeeds {
-    type Output = Needs;
-
-    fn label(&self) -> String {
-        "what a staging tree needs".into()
-    }
-
-    fn action(&self) -> Action<'_, Needs> {
-        let what = format!("look which files of {} are copied", self.live);
-        Action::read(what, || Needs::of(&self.live, &self.base, &self.announced))
-    }
-
-    fn assume(&self) -> Needs {
-        Needs::default()
-    }
-
-    fn summary(&self, needs: &Needs) -> Summary {
-        Summary::line(format!("{} MB, {} files", needs.bytes / 1_000_000, needs.files))
     }
 }
 
@@ -325,12 +286,6 @@ mod tests {
         let live = place().release(&record().id);
         let step = MakeStaging::new(&place(), Some(live), Tree::default(), Tree::default());
         check("make_staging__everything", &step);
-    }
-
-    #[test]
-    fn staging_needs_minimal() {
-        let step = StagingNeeds::new(place().web(), Tree::default(), Tree::default());
-        check("staging_needs__minimal", &step);
     }
 
     #[test]
