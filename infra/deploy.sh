@@ -59,9 +59,18 @@ deploy)
     # Held for as long as anything of this deploy works.
     exec 9>> lock
     flock --nonblock 9 || refuse 'another deploy works here'
-    # A client that has gone ends nothing: Compose would die of its broken pipe.
+    # A client that has gone ends nothing: Compose dies of a broken pipe, whatever is
+    # trapped, so what it says goes by a reader that stays.
     trap '' PIPE
-    docker compose pull && docker compose up -d --remove-orphans
+    exec 4>&2
+    ended=$({
+        if docker compose pull && docker compose up -d --remove-orphans; then
+            echo 0 >&3
+        else
+            echo $? >&3
+        fi 2>&1 | { cat >&4 || cat > /dev/null; }
+    } 3>&1)
+    exit "$ended"
     ;;
 status) docker compose ps --all ;;
 *) refuse 'it is not for hands' ;;

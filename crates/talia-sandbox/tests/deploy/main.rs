@@ -28,6 +28,7 @@ mod registries;
 mod releases;
 #[path = "../../../../xtask/tests/real/same.rs"]
 mod same;
+mod script;
 mod secrets;
 mod soak;
 #[path = "../../../talia-pipeline/tests/real/support.rs"]
@@ -62,6 +63,7 @@ const TESTS: &[harness::Lane] = &[
         ports::a_switch_that_nginx_refuses_is_undone,
         ports::an_agent_that_is_killed_around_a_switch,
         ports::a_service_on_a_port_that_may_not_run_twice,
+        script::a_client_that_has_gone_ends_no_deploy,
         pushes::a_site_push_that_is_killed_at_any_step,
         races::an_older_commit_is_refused,
         races::two_pipelines_race,
