@@ -148,7 +148,11 @@ fn containers(prospect: &Prospect) -> String {
     if live.revision == prospect.chosen.revision && prospect.there.as_ref() == Some(&live.digest) {
         return "none, where the live one is well and runs with these files".to_owned();
     }
+    let has_gap = prospect.outlook.as_ref().is_some_and(|outlook| outlook.has_gap);
     match live.slot {
+        Some(slot) if has_gap => {
+            format!("that in {slot} is ended, then one is started in {}: a gap", slot.other())
+        }
         Some(slot) => format!("one is started in {}, then that in {slot} is ended", slot.other()),
         None => "the live one is replaced".to_owned(),
     }

@@ -5,6 +5,7 @@ use talia_pipeline::{
     flows::server::{BackOrder, Order, difference, earlier, release, rollback},
     protocol::{BackOutlook, Outlook, Refusal, ReleaseId},
     secret::Masker,
+    settings::Strategy,
 };
 
 use crate::serve::Ask;
@@ -19,7 +20,9 @@ impl Ask<'_> {
         // A compose file may hold what `.env` holds as well.
         let masker = Masker::new(pipeline.secret_values());
         difference.compose_diff = masker.mask(&difference.compose_diff).into_owned();
-        Ok(self.tell(&Outlook::new(state, difference, steps, text).refused(refused)))
+        let has_gap = self.site.policy.strategy == Strategy::Recreate;
+        let outlook = Outlook::new(state, difference, steps, text).has_gap(has_gap);
+        Ok(self.tell(&outlook.refused(refused)))
     }
 
     pub(crate) fn plan_back(&self, to: Option<ReleaseId>, accept_schema: bool) -> Result<ExitCode> {

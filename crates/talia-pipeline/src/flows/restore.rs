@@ -167,15 +167,23 @@ pub fn restore(
             if let Restored::Broken(reason) = cx.run(step)? {
                 return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
             }
-            cx.run(EndSessions::new(&connection))?;
-            cx.run(count(CountRows::new(&connection), order))
+            Ok(connection)
         });
-        let now = restored.map_err(|error| match error.hint_text() {
+        let connection = restored.map_err(|error| match error.hint_text() {
             Some(_) => error,
             None => error.hint(format!(
                 "it was one transaction, so nothing is changed; the state before is in the backup {}",
                 before.id
             )),
+        })?;
+        let now = cx.group("compare", |cx| {
+            cx.run(EndSessions::new(&connection))?;
+            cx.run(count(CountRows::new(&connection), order))
+        });
+        // It is done by then, whatever comes of this.
+        let now = now.map_err(|error| {
+            let done = format!("the data is that of {id}, and nobody has compared it: {error}");
+            Error::step(done).hint(format!("the state before is in the backup {}", before.id))
         })?;
         let differences = record.contents.differences(&now, &BTreeSet::new());
         for difference in &differences {

@@ -216,6 +216,9 @@ pub struct Outlook {
     pub steps: serde_json::Value,
     /// The same as text.
     pub text: String,
+    /// Whether the live one is ended before the new one starts, and clients get errors.
+    #[serde(default)]
+    pub has_gap: bool,
     /// Why it would be refused now.
     #[serde(default)]
     pub refused: Vec<Refusal>,
@@ -229,7 +232,13 @@ impl Outlook {
         steps: serde_json::Value,
         text: String,
     ) -> Self {
-        Self { state, difference, steps, text, refused: Vec::new() }
+        Self { state, difference, steps, text, has_gap: false, refused: Vec::new() }
+    }
+
+    /// Says whether the live one is ended before the new one starts.
+    #[must_use]
+    pub fn has_gap(self, has_gap: bool) -> Self {
+        Self { has_gap, ..self }
     }
 
     /// Says why it would be refused now.

@@ -142,7 +142,10 @@ impl Records {
         for path in paths {
             let text = fs::read(path.join(NAME));
             if text.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-                records.torn.push(path);
+                // What somebody has put there is no release's.
+                if path.file_name().is_some_and(|name| name.parse::<ReleaseId>().is_ok()) {
+                    records.torn.push(path);
+                }
                 continue;
             }
             let read = text
@@ -297,10 +300,14 @@ mod tests {
         let layout = Layout::new(&"staging".parse().unwrap(), &policy).below(&root);
         let record = record(7, Fate::Live { at_ms: 9 });
         record.write(&layout).unwrap();
-        fs::create_dir_all(layout.releases().join("torn")).unwrap();
+        let torn = layout.releases().join("20261124T081500Z-0123456789ab");
+        // What an admin has put there is nobody's release.
+        for folder in [&torn, &layout.releases().join("keep")] {
+            fs::create_dir_all(folder).unwrap();
+        }
         let read = Records::read(&layout).unwrap();
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(read.all, [record]);
-        assert_eq!((read.torn.len(), read.broken.len()), (1, 0));
+        assert_eq!((read.torn, read.broken.len()), (vec![torn], 0));
     }
 }

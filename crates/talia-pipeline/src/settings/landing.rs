@@ -92,6 +92,9 @@ pub struct LandingPolicy {
     /// certificate's client puts there; no release takes it away. Default:
     /// `.well-known`.
     pub protected: Vec<TreePath>,
+    /// `links_out`: whether links may be published that lead out of the folder, to
+    /// elsewhere on the server. Default: no.
+    pub links_out: bool,
     /// `reload`: when Nginx is reloaded after a switch.
     pub reload: Reload,
     /// `idle_seconds`: how long a release that has begun may be silent before another one
@@ -117,6 +120,7 @@ impl Default for LandingPolicy {
             keep_releases: 5,
             keep_assets: 3,
             protected: ".well-known".parse().into_iter().collect(),
+            links_out: false,
             reload: Reload::Auto,
             idle: Duration::from_secs(30),
         }
@@ -139,6 +143,7 @@ pub(super) fn landing(landing: In<'_, '_, '_, '_>) -> LandingPolicy {
         protected: protected.map_or(default.protected, |paths| {
             paths.iter().filter_map(|path| path.parse().ok()).collect()
         }),
+        links_out: landing.flag("links_out").unwrap_or(default.links_out),
         reload: landing
             .choice("reload", &[("auto", Reload::Auto), ("always", Reload::Always)])
             .map_or(default.reload, toml::Spanned::into_inner),

@@ -371,7 +371,7 @@ mod tests {
              [backup]\ndatabase = \"none\"\ndrill = true\n\
              [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n\
              [landing]\nstrategy = \"in-place\"\nreload = \"always\"\nprotected = []\n\
-             keep_releases = 2\nkeep_assets = 0\nidle_seconds = 5\n",
+             keep_releases = 2\nkeep_assets = 0\nidle_seconds = 5\nlinks_out = true\n",
         )
         .unwrap();
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
@@ -384,6 +384,7 @@ mod tests {
             keep_releases: 2,
             keep_assets: 0,
             protected: Vec::new(),
+            links_out: true,
             reload: Reload::Always,
             idle: Duration::from_secs(5),
         };

@@ -167,8 +167,8 @@ impl Refused {
             Guard::Links => (
                 one_or("a link that leaves it", "links that leave it"),
                 format!(
-                    "{}, or copy what it names; `--allow-links` publishes it, and it leads \
-                     elsewhere on the server",
+                    "{}, or copy what it names; where `links_out` of the server's policy allows \
+                     it, `--allow-links` publishes it, and it leads elsewhere there",
                     hide("make it relative, to something in the source")
                 ),
             ),

@@ -109,7 +109,7 @@ fn links_that_leave_the_tree() {
         ["index.html", "a/", "a/x -> ../../secret", "etc -> /etc", "ok -> a", "up -> a\n/x/.."];
     insta::assert_snapshot!(told_of(&paths[..5]), @r"
     the landing page's source /srv/repository/site has links that leave it: `a/x -> ../../secret`, `etc -> /etc`
-      make it relative, to something in the source, or hide it in .rsyncignore, or copy what it names; `--allow-links` publishes it, and it leads elsewhere on the server
+      make it relative, to something in the source, or hide it in .rsyncignore, or copy what it names; where `links_out` of the server's policy allows it, `--allow-links` publishes it, and it leads elsewhere there
     ");
     assert_eq!(told_of(&["index.html", "up -> a\n/x/.."]), "");
     let guards = letting(|overrides| overrides.links = true);

@@ -31,8 +31,8 @@ pub struct Judge<'a> {
     pub(super) own_binds: Vec<Utf8PathBuf>,
     pub(super) own_port: Option<u16>,
     known: Known<'a>,
-    environment: String,
-    project: String,
+    pub(super) environment: String,
+    pub(super) project: String,
     folder: Utf8PathBuf,
 }
 
@@ -86,6 +86,10 @@ impl<'a> Judge<'a> {
         for (name, service) in project.services() {
             let faults = self.service(name, service);
             found.extend(faults.into_iter().map(|fault| format!("`{name}` {fault}")));
+            if name == self.policy.service {
+                let lost = self.volumes_of_slot(project, service);
+                found.extend(lost.map(|fault| format!("`{name}` {fault}")));
+            }
         }
         type Check<'j, 'a> = fn(&'j Judge<'a>, &str, &Value) -> Vec<String>;
         let sections: [(&str, Check<'_, 'a>); 4] = [

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    parse::compose::{asks, repository},
+    parse::compose::{Project, asks, repository},
     settings::Strategy,
 };
 
@@ -178,6 +178,33 @@ impl Judge<'_> {
             None => port.get("host_ip").is_some_and(|ip| self.is_one_of(ip, LOOPBACK)),
         };
         (!is_right).then(|| format!("publishes {}, and not on 127.0.0.1", shown_port(port)))
+    }
+
+    /// Volumes of the released service that each slot would have another one of: what is
+    /// written there would be gone after the next release, and back after the one after it.
+    pub(super) fn volumes_of_slot<'v>(
+        &'v self,
+        project: &'v Project,
+        service: &'v Map<String, Value>,
+    ) -> impl Iterator<Item = String> + 'v {
+        let mounts = service.get("volumes").into_iter().flat_map(list);
+        let volumes = mounts.filter(|mount| mount.get("type") == Some(&"volume".into()));
+        let keys = volumes.filter_map(|mount| mount.get("source")?.as_str());
+        let is_of_slot = |key: &&str| {
+            let volume = project.section("volumes").find(|(name, _)| name == key);
+            let Some((_, volume)) = volume else { return false };
+            let is_external = volume.get("external").is_some_and(asks);
+            let own = format!("{}_{key}", self.project);
+            let name = volume.get("name").and_then(Value::as_str);
+            !is_external && name.is_none_or(|name| name == own)
+        };
+        keys.filter(is_of_slot).map(|key| {
+            format!(
+                "keeps files in the volume {key}, of which each slot would have its own: give it a \
+                 name of the environment's, `name: {}_{key}`",
+                self.environment
+            )
+        })
     }
 
     fn mount(&self, mount: &Value, is_released: bool) -> Vec<String> {

@@ -137,6 +137,28 @@ fn what_a_service_usually_says_is_allowed() {
 }
 
 #[test]
+fn a_volume_that_goes_with_its_slot_is_refused_where_the_service_keeps_files_in_it() {
+    let says = |volume: &str, mount: &str| {
+        let api = format!(
+            r#"{{"services":{{"api":{{"volumes":[{{"type":"volume",{mount}}}]}}}},"volumes":{{"up":{volume}}}}}"#
+        );
+        judged(&api, &policy(ComposeRights::default()), Reading::AsUsed)
+    };
+    let mount = r#""source":"up","target":"/srv/up""#;
+    for lost in ["null", "{}", r#"{"name":"talia-production-blue_up","external":false}"#] {
+        let found = says(lost, mount);
+        assert_eq!(found.len(), 1, "{lost}: {found:?}");
+        assert!(found[0].ends_with("`name: talia-production_up`"), "{found:?}");
+    }
+    for kept in
+        [r#"{"name":"talia-production_up"}"#, r#"{"name":"talia-production_up","external":true}"#]
+    {
+        assert_eq!(says(kept, mount), [""; 0], "{kept}");
+    }
+    assert_eq!(says("{}", r#""target":"/tmp/x""#), [""; 0], "nobody expects to find it again");
+}
+
+#[test]
 fn with_ports_the_slots_own_one_alone_is_published() {
     let text = "image = \"ghcr.io/talia/backend\"\nlisten = \"port\"\napp_port = 80\n";
     let (_, policy) = Policy::parse(text, "policy.toml".into()).unwrap();

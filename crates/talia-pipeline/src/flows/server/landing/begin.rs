@@ -78,7 +78,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         )
         .hint("something was changed meanwhile: deploy again, for a new plan"));
     }
-    checks::announced(&announced)?;
+    checks::announced(&announced, server.policy.landing.links_out)?;
     let needs = match server.policy.landing.strategy {
         LandingStrategy::Release => Needs::of(&published, &announced),
         LandingStrategy::InPlace => Needs::default(),

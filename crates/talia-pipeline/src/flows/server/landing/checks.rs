@@ -100,8 +100,9 @@ pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> 
     told
 }
 
-/// Whether what a client has announced is a tree that can be published.
-pub(super) fn announced(tree: &Tree) -> Result<()> {
+/// Whether what a client has announced is a tree that can be published; `links_out`: the
+/// policy takes links that lead out of it.
+pub(super) fn announced(tree: &Tree, links_out: bool) -> Result<()> {
     tree.check()?;
     for (path, entry) in tree.iter() {
         let wrong = match entry {
@@ -112,7 +113,9 @@ pub(super) fn announced(tree: &Tree) -> Result<()> {
             _ if path.as_str() == VERSION_FILE => "is every release's own",
             Entry::File { mode, .. } if *mode != Entry::FILE_MODE => "has not the mode 0644",
             Entry::Folder { mode } if *mode != Entry::FOLDER_MODE => "has not the mode 0755",
-            Entry::Link { .. } if tree.leads(path) == Leads::Out => "leads out of the tree",
+            Entry::Link { .. } if !links_out && tree.leads(path) == Leads::Out => {
+                "leads out of the tree, and `links_out` of the server's policy does not allow that"
+            }
             _ => continue,
         };
         return Err(Error::refused(format!("{path} cannot be published: it {wrong}")));
@@ -161,7 +164,7 @@ mod tests {
         let file = |mode| Entry::File { size: 1, hash: ContentHash::of(b"x"), mode };
         let judged = |entries: Vec<(&str, Entry)>| {
             let entries = entries.into_iter().map(|(path, entry)| (path.parse().unwrap(), entry));
-            announced(&entries.collect())
+            announced(&entries.collect(), false)
         };
         let folder = || ("d", Entry::folder());
         assert!(judged(vec![folder(), ("d/x", Entry::link("../y")), ("y", file(0o644))]).is_ok());
@@ -178,6 +181,8 @@ mod tests {
             assert!(error.to_string().contains(why), "{error}");
             assert_eq!(error.kind(), ErrorKind::Refused);
         }
+        let out: Tree = [("x".parse().unwrap(), Entry::link("/etc/x"))].into_iter().collect();
+        assert!(announced(&out, true).is_ok(), "root may want it");
         assert!(judged(vec![("a/b", file(0o644))]).is_err(), "it is in no folder");
         let deep = |depth: usize, name: &str| {
             let folders: Vec<String> =
