@@ -167,23 +167,21 @@ pub fn restore(
             if let Restored::Broken(reason) = cx.run(step)? {
                 return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
             }
-            Ok(connection)
+            // It is done by now, whatever comes of what follows.
+            let ended = cx.run(EndSessions::new(&connection));
+            let now = ended.and_then(|_| cx.run(count(CountRows::new(&connection), order)));
+            now.map_err(|error| {
+                let done =
+                    format!("the data is that of {id}, and nobody has compared it: {error}");
+                Error::step(done).hint(format!("the state before is in the backup {}", before.id))
+            })
         });
-        let connection = restored.map_err(|error| match error.hint_text() {
+        let now = restored.map_err(|error| match error.hint_text() {
             Some(_) => error,
             None => error.hint(format!(
                 "it was one transaction, so nothing is changed; the state before is in the backup {}",
                 before.id
             )),
-        })?;
-        let now = cx.group("compare", |cx| {
-            cx.run(EndSessions::new(&connection))?;
-            cx.run(count(CountRows::new(&connection), order))
-        });
-        // It is done by then, whatever comes of this.
-        let now = now.map_err(|error| {
-            let done = format!("the data is that of {id}, and nobody has compared it: {error}");
-            Error::step(done).hint(format!("the state before is in the backup {}", before.id))
         })?;
         let differences = record.contents.differences(&now, &BTreeSet::new());
         for difference in &differences {

@@ -73,6 +73,7 @@ fn what_a_pushed_compose_file_hides_is_found_in_what_compose_makes_of_it() {
         (api("    volumes: ['${ROOT}:/host']\n", ""), "mounts /,"),
         (api("    volumes: ['./data:/data']\n", ""), "mounts ./data, which would be another"),
         (api("    volumes: ['~/x:/data']\n", ""), "mounts ~/x"),
+        (api("    volumes: ['up:/data']\n", "volumes: {up: }\n"), "keeps files in the volume up"),
         (api("    volumes: ['/usr/../etc:/e']\n", ""), "mounts /usr/../etc"),
         (
             api(
@@ -146,6 +147,7 @@ fn what_a_policy_allows_is_allowed() {
         "[compose]\nbinds = [\"{}\"]\nnetworks = [\"edge\"]\ncapabilities = [\"NET_ADMIN\"]\n",
         binds.path()
     ));
+    let data = format!("talia-{}_data", here.server.layout.environment());
     let compose = api(
         &format!(
             "    env_file: ./.env\n    volumes: ['{}/a:/a', 'data:/d']\n    cap_add: [NET_ADMIN]\n    \
@@ -155,7 +157,10 @@ fn what_a_policy_allows_is_allowed() {
              db: {{image: 'postgres:15', ports: ['127.0.0.1:5432:5432'], volumes: ['db:/x']}}\n",
             binds.path()
         ),
-        "networks: {edge: {external: true, name: edge}}\nvolumes: {data: , db: }\nx-more: {a: b}\n",
+        &format!(
+            "networks: {{edge: {{external: true, name: edge}}}}\n\
+             volumes: {{data: {{name: {data}}}, db: }}\nx-more: {{a: b}}\n"
+        ),
     );
     assert_eq!(here.pushed(&compose), Ok(()));
     let now = fs::read_to_string(here.server.layout.compose_file()).unwrap();
