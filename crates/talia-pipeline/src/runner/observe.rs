@@ -107,7 +107,8 @@ impl Core {
                 Err(Error::usage(format!("{label} waits for something, so it is no observation")))
             }
         };
-        result.map_err(|error| error.in_step(&label))
+        let mask = |text| self.shell.masked_text(text);
+        result.map_err(|error| error.in_step(&label).map_texts(&mask))
     }
 
     fn record_answer<S: Step>(&self, id: &str, step: &S, result: &Result<S::Output>) {

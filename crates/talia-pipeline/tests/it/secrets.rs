@@ -10,7 +10,7 @@ use std::{
 };
 
 use talia_pipeline::{
-    CommandLine, Context, Error, Event, Pipeline, Result, State, Stdin, World,
+    Action, CommandLine, Context, Error, Event, Pipeline, Result, State, Stdin, Step, World,
     report::{Console, GitHub, JsonLines, Plain, Terminal, console},
     secret::{Masker, Secret, SecretValue},
 };
@@ -203,6 +203,36 @@ fn an_error_of_work_that_a_flow_goes_on_with_is_masked_too() {
     assert_eq!(first, ("at ***".into(), Some("not ***".into())));
     assert_eq!(last, ["***"]);
     assert!(all.contains("at ***; x"), "{all}");
+}
+
+/// A question of this process, whose answer is an error with a secret.
+#[derive(Clone)]
+struct Question;
+
+impl Step for Question {
+    type Output = ();
+
+    fn label(&self) -> String {
+        "ask".into()
+    }
+
+    fn action(&self) -> Action<'_, ()> {
+        Action::read("ask", || Err(Error::step("it says correct horse")))
+    }
+
+    fn assume(&self) {}
+}
+
+/// A refusal at plan time is told by an agent as an answer.
+#[test]
+fn an_error_of_a_question_is_masked_too() {
+    let (pipeline, _) = pipeline();
+    let secret = Secret::given("TOKEN", SecretValue::new("correct horse"));
+    let finished = pipeline.secrets([secret]).run(|cx| {
+        let told = |error: Error| error.to_string();
+        Ok([cx.observe(Question).unwrap_err(), cx.observe_once(Question).unwrap_err()].map(told))
+    });
+    assert_eq!(finished.result.unwrap(), ["it says ***", "it says ***"]);
 }
 
 #[test]

@@ -31,7 +31,8 @@ impl Remote {
         }
         cx.finally(SshClose::new(&self.connection));
         let hello = Ask::question(self.ssh(&Request::Hello(Version::own())));
-        let (hello, answer) = cx.observe_both(hello, question)?;
+        let both = cx.observe_both(hello, question);
+        let (hello, answer) = both.map_err(|error| self.located(error))?;
         self.greeted(hello)?;
         Ok(answer)
     }
