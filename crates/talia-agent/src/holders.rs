@@ -4,11 +4,14 @@ use std::{thread, time::Duration};
 
 use talia_pipeline::{
     Error, ExitCode, Result,
-    protocol::{Cancelled, LockHolder, ReleaseId, RunId, Whose},
+    protocol::{Area, Cancelled, LockHolder, ReleaseId, RunId, Whose},
     server::{Records, end_holders, holder, holds, interrupt_holder},
 };
 
-use crate::serve::{Area, Ask, waits};
+use crate::{
+    landing::LandingWork,
+    serve::{Ask, waits},
+};
 
 /// How long the one that is asked to end is waited for.
 pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20);
@@ -17,28 +20,42 @@ const ENDED_WITHIN: Duration = Duration::from_secs(5);
 const NAP: Duration = Duration::from_millis(50);
 
 impl Ask<'_> {
-    pub(crate) fn cancel(&self, whose: Option<&Whose>) -> Result<ExitCode> {
-        let lock = self.site.layout.lock();
+    pub(crate) fn cancel(&self, area: Option<Area>, whose: Option<&Whose>) -> Result<ExitCode> {
+        let is_asked = |one: Area| area.is_none_or(|area| area == one);
+        let backend = if is_asked(Area::Backend) { self.backend_work(whose)? } else { None };
+        let landing = match whose {
+            // Of the landing page, no client names its run.
+            Some(Whose { run: Some(_), .. }) => None,
+            _ if !is_asked(Area::Landing) => None,
+            _ => self.landing_work(whose.map(|whose| &whose.by))?,
+        };
+        match (backend, landing) {
+            (Some(backend), Some(landing)) if landing.is_active => Err(which(&backend, &landing)),
+            (Some(backend), _) => self.cancel_backend(&backend),
+            (None, Some(landing)) => self.cancel_landing(&landing),
+            (None, None) => Ok(self.tell(&Cancelled::NothingRan)),
+        }
+    }
+
+    /// Who works on the backend, where that is meant.
+    fn backend_work(&self, whose: Option<&Whose>) -> Result<Option<LockHolder>> {
         let is_meant = |running: &LockHolder| {
             let in_run = |run: &RunId| run.as_str() == running.run;
             whose
                 .is_none_or(|whose| whose.by == running.by && whose.run.as_ref().is_none_or(in_run))
         };
-        let Some(running) = holder(&lock)?.filter(is_meant) else {
-            // Of the landing page, no client names its run.
-            let ended = match whose {
-                Some(Whose { run: Some(_), .. }) => None,
-                _ => self.cancel_landing(whose.map(|whose| &whose.by))?,
-            };
-            return Ok(ended.unwrap_or_else(|| self.tell(&Cancelled::NothingRan)));
-        };
+        Ok(holder(&self.site.layout.lock())?.filter(is_meant))
+    }
+
+    fn cancel_backend(&self, running: &LockHolder) -> Result<ExitCode> {
+        let lock = self.site.layout.lock();
         if !running.is_cancellable() {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint(running.advice()));
         }
         // A disk that is full must keep nobody from it.
         drop(self.journal(Area::Backend));
-        interrupt_holder(&lock, &running)?;
+        interrupt_holder(&lock, running)?;
         let ended =
             wait_until(
                 ENDS_WITHIN,
@@ -75,6 +92,19 @@ impl Ask<'_> {
         ended.extend(self.unlock_landing()?);
         Ok(self.tell(&ended))
     }
+}
+
+/// Refuses to choose between two that run.
+fn which(backend: &LockHolder, landing: &LandingWork) -> Error {
+    let LockHolder { by, doing, .. } = backend;
+    Error::refused(format!(
+        "two run here: `{doing}` by {by}, and the landing page's {}",
+        landing.told()
+    ))
+    .hint(
+        "say which one: `cargo xtask cancel backend` ends the first, `cargo xtask cancel landing` \
+         the second",
+    )
 }
 
 /// Whether it comes true within this time.

@@ -7,7 +7,7 @@ use talia_pipeline::{
     flows::server::landing::{self, LandingBackOrder, LandingOrder},
     landing::TreeChanges,
     process::become_program,
-    protocol::{Cancelled, LandingRequest, LockHolder, ReleaseId, Who},
+    protocol::{Area, Cancelled, LandingRequest, LockHolder, ReleaseId, Who},
     report::console,
     server::{
         Fate, Lock, end_holders, holder, interrupt_holder,
@@ -18,8 +18,24 @@ use talia_pipeline::{
 use crate::{
     brought::brought,
     holders::{ENDS_WITHIN, wait_until},
-    serve::{Area, Ask},
+    serve::Ask,
 };
+
+/// A release of the landing page that is under way.
+pub(crate) struct LandingWork {
+    by: Who,
+    doing: String,
+    /// The agent that works on it now; without one the transaction is open for its client.
+    holder: Option<LockHolder>,
+    /// Whether anything was heard of it lately: one that nothing is heard of gives way.
+    pub(crate) is_active: bool,
+}
+
+impl LandingWork {
+    pub(crate) fn told(&self) -> String {
+        format!("`{}` by {}", self.doing, self.by)
+    }
+}
 
 /// What a release's changes may have at most: some 400,000 files.
 const CHANGES_BYTES: u64 = 64 << 20;
@@ -150,18 +166,42 @@ impl Ask<'_> {
             .hint("look at `cargo xtask status`; `cargo xtask unlock` ends it at once"))
     }
 
-    /// Ends what works on the landing page, or the transaction that is open, where this
-    /// one has asked for it; `None` where there is nothing.
-    pub(crate) fn cancel_landing(&self, by: Option<&Who>) -> Result<Option<ExitCode>> {
+    /// What works on the landing page, or the transaction that is open, where this one has
+    /// asked for it.
+    pub(crate) fn landing_work(&self, by: Option<&Who>) -> Result<Option<LandingWork>> {
         let place = self.place();
         let is_meant = |who: &Who| by.is_none_or(|by| by == who);
+        if let Some(running) = holder(&place.lock())?.filter(|running| is_meant(&running.by)) {
+            return Ok(Some(LandingWork {
+                by: running.by.clone(),
+                doing: running.doing.clone(),
+                holder: Some(running),
+                is_active: true,
+            }));
+        }
+        let Some(open) = Transaction::read(&place)?.filter(|open| is_meant(&open.by)) else {
+            return Ok(None);
+        };
+        let told = open.told(&place, self.site.world.now_ms())?;
+        let idle = self.site.policy.landing.idle;
+        Ok(Some(LandingWork {
+            by: open.by,
+            doing: format!("release {}", open.id),
+            holder: None,
+            is_active: told.works || u128::from(told.idle_ms) < idle.as_millis(),
+        }))
+    }
+
+    /// Ends this.
+    pub(crate) fn cancel_landing(&self, work: &LandingWork) -> Result<ExitCode> {
+        let place = self.place();
         let live = || -> Result<Option<(ReleaseId, Fate)>> {
             let seen = LandingSeen::look(&place)?;
             Ok(seen.live().map(|live| (live.id.clone(), live.fate.clone())))
         };
-        if let Some(running) = holder(&place.lock())?.filter(|running| is_meant(&running.by)) {
+        if let Some(running) = &work.holder {
             let before = live()?;
-            interrupt_holder(&place.lock(), &running)?;
+            interrupt_holder(&place.lock(), running)?;
             let has_ended = || Ok(holder(&place.lock())?.is_none_or(|now| now.run != running.run));
             if !wait_until(ENDS_WITHIN, has_ended)? {
                 return Err(Error::step("it was asked to end, and still works")
@@ -174,19 +214,15 @@ impl Ask<'_> {
                 Some((_, old)) => old != fate,
                 None => true,
             };
-            return Ok(Some(match live()?.filter(is_new) {
+            return Ok(match live()?.filter(is_new) {
                 Some((id, _)) => self.tell(&Cancelled::Live(id)),
                 None => self.tell(&Cancelled::Undone),
-            }));
-        }
-        if Transaction::read(&place)?.is_none_or(|open| !is_meant(&open.by)) {
-            return Ok(None);
+            });
         }
         self.change_landing(self.role(), |cx, server| {
             landing::abort_open(cx, server)?;
             Ok(Cancelled::Undone)
         })
-        .map(Some)
     }
 
     /// Ends whoever works on the landing page, rsync too.

@@ -9,7 +9,7 @@ use talia_pipeline::{
         status,
     },
     process::Cancel,
-    protocol::{Hello, LockHolder, ReleaseId, Request, Role, RunId, Version, Who},
+    protocol::{Area, Hello, LockHolder, ReleaseId, Request, Role, RunId, Version, Who},
     report::{Feed, Journal},
     server::{Layout, Lock, PushedFile, landing::Owner, policies},
     settings::Policy,
@@ -31,13 +31,6 @@ pub(crate) struct Site {
     pub(crate) signals: Cancel,
     /// The user who asks, as sudo says.
     pub(crate) caller: Option<Owner>,
-}
-
-/// What has a lock, a journal and logs of its own.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
-    Backend,
-    Landing,
 }
 
 /// Answers a request. An error is one that nobody has told of yet: what goes wrong in a
@@ -73,7 +66,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Restore { id, accept_database } => {
             ask.change(ask.role(), move |cx, server| restore(cx, server, &id, accept_database))
         }
-        Request::Cancel(whose) => ask.cancel(whose.as_ref()),
+        Request::Cancel { area, whose } => ask.cancel(area, whose.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),
         Request::Unlock => ask.unlock(),
         Request::AgentInstall => ask.install_agent(),

@@ -60,6 +60,7 @@ fn environments() {
         &["releases"],
         &["logs"],
         &["cancel"],
+        &["cancel", "landing"],
         &["unlock"],
         &["maintenance", "on"],
         &["backup"],
@@ -73,6 +74,7 @@ fn environments() {
         wrong(&named, &["no environment \"prod\"", "there are: sandbox"]);
     }
     wrong(&["status", "--env", "sandbox-Two"], &["sandbox-Two", "there are: sandbox"]);
+    wrong(&["cancel", "all", "--env", "x"], &["'all'", "backend, landing"]);
     wrong(&["maintenance", "of", "--env", "x"], &["'of'", "on, off"]);
     wrong(&["logs", "--env", "sandbox", "--since", "1 h"], &["`15m`"]);
     wrong(&["restore", "20261124T030000Z", "--env", "sandbox"], &["--yes"]);

@@ -9,7 +9,10 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use talia_pipeline::server::holder;
+use talia_pipeline::{
+    protocol::Whose,
+    server::{holder, landing::Transaction},
+};
 
 use super::*;
 
@@ -107,11 +110,79 @@ fn what_helps_on_a_full_disk_needs_no_journal() {
     let mut works = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
     lock.relabel(&label(works.id()));
     drop(lock);
-    let (code, told) = here.serve(&Request::Cancel(None));
+    let (code, told) = here.serve(&Request::Cancel { area: None, whose: None });
     drop(works.kill());
     works.wait().unwrap();
     assert_eq!(code.unwrap(), ExitCode::Success, "{told}");
     assert!(told.contains("undone"), "{told}");
+}
+
+/// Two that could be cancelled: only who asks knows which one is meant.
+#[test]
+fn of_two_that_run_one_is_cancelled_where_it_is_named() {
+    let here = Here::new("two");
+    let path = here.site.layout.lock();
+    let label = |pid| LockHolder {
+        pid,
+        doing: "release".to_owned(),
+        by: "ana".parse().unwrap(),
+        run: "1".to_owned(),
+        since_ms: 1,
+    };
+    let works = || {
+        let mut lock = Lock::take(&path, &label(0)).unwrap();
+        let works = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+        lock.relabel(&label(works.id()));
+        works
+    };
+    let place = here.site.layout.landing();
+    place.make_own().unwrap();
+    let open = |began_ms: u64| {
+        let transaction: serde_json::Result<Transaction> =
+            serde_json::from_value(serde_json::json!({
+                "id": "20261124T081500Z-0123456789ab", "tree": "0".repeat(64),
+                "revision": "0".repeat(40), "by": "ben", "began_ms": began_ms, "base": null,
+                "strategy": "release", "user": 0, "group": 0, "is_open": false,
+            }));
+        transaction.unwrap().write(&place).unwrap();
+    };
+    let cancel = |area| here.serve(&Request::Cancel { area, whose: None });
+
+    let mut ana = works();
+    open(here.site.world.now_ms());
+    let refused = cancel(None).0.unwrap_err();
+    assert_eq!(refused.exit_code(), ExitCode::Refused);
+    let message = refused.to_string();
+    assert!(message.contains("`release` by ana") && message.contains("by ben"), "{message}");
+    let hint = refused.hint_text().unwrap();
+    assert!(hint.contains("xtask cancel backend`") && hint.contains("xtask cancel landing`"));
+    assert!(ana.try_wait().unwrap().is_none() && place.transaction().exists(), "neither is ended");
+
+    // By whom they were asked for says as well which one is meant.
+    let whose = Some(Whose { by: "eve".parse().unwrap(), run: None });
+    let (code, told) = here.serve(&Request::Cancel { area: None, whose });
+    assert!(code.is_ok() && told.contains("nothing_ran"), "{told}");
+    let (code, told) = cancel(Some(Area::Landing));
+    assert!(code.is_ok() && told.contains("undone"), "{told}");
+    assert!(ana.try_wait().unwrap().is_none() && !place.transaction().exists(), "{told}");
+
+    open(here.site.world.now_ms());
+    let (code, told) = cancel(Some(Area::Backend));
+    ana.wait().unwrap();
+    assert!(code.is_ok() && told.contains("undone"), "{told}");
+    assert!(place.transaction().exists());
+    // Now it is the only one.
+    let (code, told) = cancel(None);
+    assert!(code.is_ok() && told.contains("undone"), "{told}");
+    assert!(!place.transaction().exists());
+
+    // One that its client has left is nobody's rival.
+    let mut ana = works();
+    open(1);
+    let (code, told) = cancel(None);
+    ana.wait().unwrap();
+    assert!(code.is_ok() && told.contains("undone"), "{told}");
+    assert!(place.transaction().exists());
 }
 
 #[test]

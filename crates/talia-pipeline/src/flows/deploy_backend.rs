@@ -220,7 +220,7 @@ pub(super) fn refuse(remote: &Remote, state: &ServerState, refused: &[Refusal]) 
             "{} works on this server: {} (process {}, run {})",
             holder.by, holder.doing, holder.pid, holder.run
         ))
-        .hint(remote.addressed(holder.advice())));
+        .hint(remote.addressed(&holder.advice())));
     }
     let refusals = refused.iter().map(|refusal| {
         let kind = ErrorKind::of_exit_code(refusal.exit_code);

@@ -252,7 +252,7 @@ impl Remote {
 
     /// Has the agent take back what this run has asked for, and nothing else.
     fn cancelled(&self, cx: &Context, own: Whose, label: &str) -> Error {
-        let request = Request::Cancel(Some(own));
+        let request = Request::Cancel { area: None, whose: Some(own) };
         let ssh = self.ssh(&request).timeout(CANCELLED_WITHIN);
         let answer = cx.sheltered(|cx| cx.run(Ask::change(ssh, Cancelled::Undone)));
         let (kind, message) = match answer {

@@ -9,6 +9,7 @@ use crate::{digest::Digest, hole};
 
 use super::{
     landing::LandingState,
+    lock_holder::LockHolder,
     role::Role,
     slot::Slot,
     version::Version,
@@ -38,40 +39,6 @@ impl Hello {
     pub fn new(environment: &EnvironmentName, role: Role) -> Self {
         let (version, environment) = (Version::own(), environment.clone());
         Self { version, environment, role: role.name().to_owned() }
-    }
-}
-
-/// Who holds the server's lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockHolder {
-    /// Its process on the server.
-    pub pid: u32,
-    /// What it does: `release`.
-    pub doing: String,
-    /// Who asked for it.
-    pub by: Who,
-    /// Its run: that of the client, which names the client's logs; else the agent's own.
-    pub run: String,
-    /// Since when, in milliseconds since 1970.
-    pub since_ms: u64,
-}
-
-impl LockHolder {
-    /// Whether `cancel` ends it, which takes back what it has begun.
-    pub fn is_cancellable(&self) -> bool {
-        let doing = self.doing.split(' ').next().unwrap_or_default();
-        ["release", "rollback", "landing", "rsync"].contains(&doing)
-    }
-
-    /// What there is to do for whoever waits for it.
-    pub fn advice(&self) -> &'static str {
-        match self.is_cancellable() {
-            true => {
-                "wait until it has ended, end it gently with `cargo xtask cancel`, or at once with \
-                 `cargo xtask unlock`"
-            }
-            false => "wait until it has ended; `cargo xtask unlock` ends it at once",
-        }
     }
 }
 

@@ -8,26 +8,32 @@
 //! it, so that a key for staging cannot speak of production.
 
 mod answer;
+mod area;
 mod landing;
+mod lock_holder;
 mod request;
 mod role;
 mod slot;
 mod version;
+mod whose;
 mod word;
 mod words;
 
 pub use answer::{
-    BackOutlook, BackupState, Cancelled, Difference, Drilled, Earlier, Hello, ImageAt, LockHolder,
-    Outlook, Refusal, Released, RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
+    BackOutlook, BackupState, Cancelled, Difference, Drilled, Earlier, Hello, ImageAt, Outlook,
+    Refusal, Released, RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
 };
+pub use area::Area;
 pub use landing::{
     LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
     LandingReleased, LandingRequest, LandingState, LandingTaken, LandingTransaction,
     LandingVerified, LandingVersion,
 };
-pub use request::{LogQuery, Request, Whose};
+pub use lock_holder::LockHolder;
+pub use request::{LogQuery, Request};
 pub use role::Role;
 pub use slot::Slot;
 pub use version::Version;
+pub use whose::Whose;
 pub(crate) use word::compact_time;
 pub use word::{EnvironmentName, ReleaseId, RequestId, RevisionId, RunId, Since, Who, utc};

@@ -8,9 +8,11 @@ use crate::{
 };
 
 use super::{
+    area::Area,
     landing::LandingRequest,
     role::Role,
     version::Version,
+    whose::{Whose, run},
     word::{ReleaseId, RequestId, RevisionId, RunId, Since, Who},
     words::Words,
 };
@@ -27,15 +29,6 @@ pub struct LogQuery {
     pub since: Option<Since>,
     /// Those of this request alone.
     pub request_id: Option<RequestId>,
-}
-
-/// Whose work is to be cancelled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Whose {
-    /// Who has asked for it.
-    pub by: Who,
-    /// In which run; any of theirs without it.
-    pub run: Option<RunId>,
 }
 
 /// What a client asks.
@@ -106,9 +99,14 @@ pub enum Request {
     },
     /// `backup`: a dump, proven to be readable.
     Backup,
-    /// `cancel [by WHO [run RUN]]`: end the release that is running, unless it has
-    /// switched; with a name, only one that this one has asked for, in that run.
-    Cancel(Option<Whose>),
+    /// `cancel [backend|landing] [by WHO [run RUN]]`: end the release that is running,
+    /// unless it has switched.
+    Cancel {
+        /// Of what; without it, of the only one that runs.
+        area: Option<Area>,
+        /// Only one that this one has asked for, in that run.
+        whose: Option<Whose>,
+    },
     /// `landing …`: about the landing page.
     Landing(LandingRequest),
     /// `rsync --server --daemon .`, as rsync itself asks for a daemon over ssh: the server's
@@ -158,7 +156,7 @@ impl Request {
             | Self::Rollback { .. }
             | Self::RollbackPlan { .. }
             | Self::Backup
-            | Self::Cancel(_)
+            | Self::Cancel { .. }
             | Self::Landing(_)
             | Self::Rsync
             | Self::LatestMoved(_) => Role::Deploy,
@@ -210,17 +208,6 @@ fn backup_id(text: &str) -> Result<String> {
         && (8..=64).contains(&text.len())
         && text.chars().all(plain);
     holds.then(|| text.to_owned()).ok_or_else(|| Error::usage("expected a backup's id"))
-}
-
-/// `run RUN`, where it comes next.
-fn run(words: &mut Words<'_>) -> Result<Option<RunId>> {
-    words.flag("run").then(|| words.parse("a run's id")).transpose()
-}
-
-impl From<Who> for Whose {
-    fn from(by: Who) -> Self {
-        Self { by, run: None }
-    }
 }
 
 impl FromStr for Request {
@@ -277,11 +264,11 @@ impl FromStr for Request {
                 Self::Rollback { to, from, by, run, accept_schema: words.flag("accept-schema") }
             }
             "backup" => Self::Backup,
-            "cancel" if words.flag("by") => {
-                let (by, run) = (words.parse("a name")?, run(&mut words)?);
-                Self::Cancel(Some(Whose { by, run }))
+            "cancel" => {
+                let area = Area::BOTH.into_iter().find(|area| words.flag(area.name()));
+                let whose = words.flag("by").then(|| Whose::parse(&mut words)).transpose()?;
+                Self::Cancel { area, whose }
             }
-            "cancel" => Self::Cancel(None),
             "landing" => Self::Landing(LandingRequest::parse(&mut words)?),
             "rsync" if ["--server", "--daemon", "."].iter().all(|it| words.flag(it)) => Self::Rsync,
             "latest" => {
@@ -369,8 +356,16 @@ impl fmt::Display for Request {
                 write!(f, "rollback {to} plan{schema}")
             }
             Self::Backup => f.write_str("backup"),
-            Self::Cancel(None) => f.write_str("cancel"),
-            Self::Cancel(Some(Whose { by, run })) => write!(f, "cancel by {by}{}", in_run(run)),
+            Self::Cancel { area, whose } => {
+                f.write_str("cancel")?;
+                if let Some(area) = area {
+                    write!(f, " {area}")?;
+                }
+                match whose {
+                    Some(whose) => write!(f, " by {whose}"),
+                    None => Ok(()),
+                }
+            }
             Self::Landing(request) => write!(f, "{request}"),
             Self::Rsync => f.write_str("rsync --server --daemon ."),
             Self::LatestMoved(id) => write!(f, "latest moved {id}"),
@@ -426,6 +421,10 @@ mod tests {
             "backup".to_owned(),
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
+            "cancel backend".to_owned(),
+            "cancel landing".to_owned(),
+            "cancel landing by ana".to_owned(),
+            "cancel backend by ana run 1795508100042-7".to_owned(),
             format!("latest moved {id}"),
             "landing index -".to_owned(),
             format!("landing index {tree}"),
@@ -551,6 +550,9 @@ mod tests {
             "hello 1",
             "rollback --force by x",
             "cancel run 1",
+            "cancel backend landing",
+            "cancel by ana landing",
+            "cancel Landing",
             "cancel by ana run",
             "rollback plan",
             "rollback - plan from x",

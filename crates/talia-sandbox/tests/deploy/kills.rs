@@ -218,7 +218,7 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
         until("the new version answers", SOON, || site.has_started(&b));
         let holder = site.status().lock.unwrap();
         let lost = Whose { by: holder.by.clone(), run: Some("1795508100042-1".parse().unwrap()) };
-        let said = site.ask(Role::Deploy, &Request::Cancel(Some(lost)));
+        let said = site.ask(Role::Deploy, &Request::Cancel { area: None, whose: Some(lost) });
         let now = site.status().lock;
         let began = Instant::now();
         cancel.interrupt();
@@ -251,7 +251,7 @@ pub(crate) fn a_cancelled_release_is_undone(yard: &Yard) {
         let _drain = site.policy("drain_seconds", "4");
         let asking = site.begin_release(&b);
         until("the new version is live", SOON, || site.live().as_ref() == Some(&b.revision));
-        let late = site.ask(Role::Deploy, &Request::Cancel(None));
+        let late = site.ask(Role::Deploy, &Request::Cancel { area: None, whose: None });
         assert_eq!(asking.wait().exit, Some(0));
         late
     };

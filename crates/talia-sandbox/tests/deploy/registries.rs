@@ -127,7 +127,7 @@ pub(crate) fn a_registry_that_dies_in_the_middle_of_a_layer(yard: &Yard) {
 
     // A host that has gone says nothing, and whoever waits for it can be ended.
     let (waiting, _) = dies_while_it_is_pulled(&site, &heavy);
-    let cancelled = site.ask(Role::Deploy, &Request::Cancel(None));
+    let cancelled = site.ask(Role::Deploy, &Request::Cancel { area: None, whose: None });
     assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
     assert!(cancelled.took < Duration::from_secs(10), "{:?}", cancelled.took);
     let waited = waiting.wait();

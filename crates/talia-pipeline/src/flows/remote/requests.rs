@@ -9,7 +9,7 @@ use crate::{
     digest::Digest,
     error::{Error, Result},
     protocol::{
-        BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
+        Area, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
         Restored, RevisionId, ServerState, Version,
     },
     server::Record,
@@ -71,12 +71,12 @@ impl Remote {
     }
 
     /// Ends the release that is running there, whoever asked for it, unless it has
-    /// switched. Tells what became of it.
+    /// switched: that of this area, else the only one. Tells what became of it.
     ///
     /// # Errors
-    /// As [`Remote::run`].
-    pub fn cancel(&self, cx: &Context) -> Result<Cancelled> {
-        self.run(cx, Request::Cancel(None), Cancelled::Undone)
+    /// Refused where no area is named and two are running; as [`Remote::run`].
+    pub fn cancel(&self, cx: &Context, area: Option<Area>) -> Result<Cancelled> {
+        self.run(cx, Request::Cancel { area, whose: None }, Cancelled::Undone)
     }
 
     /// Says that the registry's `latest` names this release, so that the lock may go.

@@ -161,7 +161,7 @@ fn a_change_that_ends_without_a_word_is_unknown_and_a_question_is_not() {
     let error = ask(137, begun, |cx, remote| remote.status(cx)).0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Step);
     // An answer of a shape that nobody knows says nothing of what was done.
-    let error = ask(0, answered("[7]"), |cx, remote| remote.cancel(cx)).0.unwrap_err();
+    let error = ask(0, answered("[7]"), |cx, remote| remote.cancel(cx, None)).0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unknown);
 }
 

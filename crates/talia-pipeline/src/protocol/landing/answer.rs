@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::landing::{ContentHash, LandingStrategy, Tree, TreePath};
 
 use super::super::{
-    answer::LockHolder,
+    lock_holder::LockHolder,
     word::{ReleaseId, RevisionId, Who},
 };
 

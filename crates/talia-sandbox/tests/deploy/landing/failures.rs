@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use talia_pipeline::{
     protocol::{
-        Cancelled, LandingAborted, LandingBegun, LandingReleased, LandingRequest, Request, Who,
+        Area, Cancelled, LandingAborted, LandingBegun, LandingReleased, LandingRequest, Request,
+        Who,
     },
     templates::Role,
 };
@@ -47,7 +48,8 @@ pub(crate) fn two_landing_releases_at_once(yard: &Yard) {
     ));
     begin("ana").failed(4, &["its rsync works"]);
     page.commit(&again.transaction).failed(4, &["an rsync still works"]);
-    let cancel = |by: &str| Request::Cancel(Some(by.parse::<Who>().unwrap().into()));
+    let cancel =
+        |by: &str| Request::Cancel { area: None, whose: Some(by.parse::<Who>().unwrap().into()) };
     // Whoever cancels ends both.
     let cancelled = page.request(Role::Deploy, &cancel("ben"));
     assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::NothingRan);
@@ -78,6 +80,12 @@ pub(crate) fn two_landing_releases_at_once(yard: &Yard) {
         site.folder()
     ));
     page.version("one");
+    // Of two that run, none is ended by chance.
+    let open = page.opened();
+    let cancel = |area| page.request(Role::Deploy, &Request::Cancel { area, whose: None });
+    cancel(None).failed(4, &["two run here", open.as_str()]);
+    let cancelled = cancel(Some(Area::Landing));
+    assert_eq!(cancelled.answer::<Cancelled>(), Cancelled::Undone);
     page.released();
     page.is_settled_at("one");
     page.script("pkill --parent $(cat /tmp/holder) || :; rm /tmp/holder");

@@ -201,7 +201,8 @@ pub(crate) fn a_cancelled_landing_release_is_undone(yard: &Yard) {
         assert_eq!(held.lock.unwrap().doing, "landing commit");
         // Nobody else gets in meanwhile.
         page.open().failed(4, &["landing commit"]);
-        let request = Request::Cancel(Some("test".parse::<Who>().unwrap().into()));
+        let request =
+            Request::Cancel { area: None, whose: Some("test".parse::<Who>().unwrap().into()) };
         let cancelling = page.begin_request(Role::Deploy, &request);
         // It is told to end by the time it goes on.
         until("the agent is asked to end", Duration::from_secs(20), || {

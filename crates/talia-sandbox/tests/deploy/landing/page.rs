@@ -216,7 +216,7 @@ impl<'a> Page<'a> {
         self.site.no_faults();
         let ended = self.request(Role::Admin, &Request::Unlock);
         assert_eq!(ended.exit, Some(0), "{ended:#?}");
-        let cancelled = self.request(Role::Deploy, &Request::Cancel(None));
+        let cancelled = self.request(Role::Deploy, &Request::Cancel { area: None, whose: None });
         assert_eq!(cancelled.exit, Some(0), "{cancelled:#?}");
         self.version(version);
         let index = self.index(Some(self.tree().hash()));

@@ -126,8 +126,8 @@ fn refuse_active(server: &Server, other: &LandingTransaction, order: &LandingOrd
         other.by, other.id
     ))
     .hint(format!(
-        "wait: {} s after it was heard of last, another one may begin; `cargo xtask cancel` ends \
-         it at once",
+        "wait: {} s after it was heard of last, another one may begin; `cargo xtask cancel \
+         landing` ends it at once",
         idle.as_secs()
     )))
 }
