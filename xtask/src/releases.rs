@@ -53,8 +53,8 @@ fn told(records: &[Record], live: Option<&ReleaseId>, now_ms: u64) -> String {
             Some(of) => format!("{fate}, a rollback to {of}"),
             None => fate,
         };
-        let began = ago(now_ms, record.began_ms);
-        [record.id.to_string(), began, record.by.to_string(), record.slot.to_string(), fate]
+        let since = ago(now_ms, record.since_ms());
+        [record.id.to_string(), since, record.by.to_string(), record.slot.to_string(), fate]
     };
     columns(&records.iter().map(line).collect::<Vec<_>>())
 }
@@ -82,14 +82,15 @@ mod tests {
         let of = format!(r#","of":"{c}""#);
         let records = [
             record(a, "", r#"{"undone":{"reason":"not healthy\nfor long"}}"#),
-            record(b, &of, r#"{"live":{"at_ms":1}}"#),
-            record(c, "", r#"{"live":{"at_ms":1}}"#),
+            record(b, &of, r#"{"live":{"at_ms":1795500900000}}"#),
+            record(c, "", r#"{"live":{"at_ms":1795500900000}}"#),
         ];
-        let since = "2026-11-24 05:15 UTC, 3 h ago";
+        // It was live an hour after it had begun; what never was counts from its begin.
+        let (began, since) = ("2026-11-24 05:15 UTC, 3 h ago", "2026-11-24 06:15 UTC, 2 h ago");
         assert_eq!(
             told(&records, Some(&c.parse().unwrap()), 1_795_508_100_000),
             format!(
-                "{a}  {since}  ana  blue  undone: not healthy\n\
+                "{a}  {began}  ana  blue  undone: not healthy\n\
                  {b}  {since}  ana  blue  was live, a rollback to {c}\n\
                  {c}  {since}  ana  blue  live\n"
             )

@@ -241,6 +241,11 @@ impl Context {
         run_branch(&inner, steps).unwrap_or_else(|payload| panic::resume_unwind(payload))
     }
 
+    /// The time by now, in milliseconds since 1970; 0 in a fixed world.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.core.now_ms()
+    }
+
     /// Time since the world was read: for a deadline over several steps.
     pub(crate) fn elapsed(&self) -> Duration {
         self.core.elapsed()

@@ -115,6 +115,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.shell.world().now_ms()
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         self.shell.world().elapsed()
     }

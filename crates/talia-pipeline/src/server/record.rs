@@ -21,9 +21,10 @@ pub enum Fate {
     /// It has begun, and nobody has said how it ended: it runs now, or its agent was
     /// killed.
     Begun,
-    /// It was healthy behind Nginx, from then on.
+    /// It was healthy behind Nginx.
     Live {
-        /// When, in milliseconds since 1970.
+        /// When clients were switched to it, in milliseconds since 1970; where its agent
+        /// was killed before it said so, when the next one found it well.
         at_ms: u64,
     },
     /// It was undone.
@@ -80,18 +81,23 @@ impl Record {
         matches!(self.fate, Fate::Live { .. })
     }
 
-    /// As a client is told.
-    pub fn taken(&self) -> Taken {
-        let at_ms = match self.fate {
+    /// Since when clients get it, where they have got it; else when it began. In
+    /// milliseconds since 1970.
+    pub fn since_ms(&self) -> u64 {
+        match self.fate {
             Fate::Live { at_ms } => at_ms,
             Fate::Begun | Fate::Undone { .. } => self.began_ms,
-        };
+        }
+    }
+
+    /// As a client is told.
+    pub fn taken(&self) -> Taken {
         Taken {
             release: self.id.clone(),
             revision: self.revision.clone(),
             digest: self.digest.clone(),
             slot: Some(self.slot),
-            at_ms,
+            at_ms: self.since_ms(),
             by: self.by.clone(),
         }
     }

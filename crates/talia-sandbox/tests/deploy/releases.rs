@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use talia_pipeline::{protocol::Released, templates::Role};
+use talia_pipeline::{
+    protocol::{Released, Request},
+    server::Record,
+    templates::Role,
+};
 
 use crate::{
     kit::Yard,
@@ -33,6 +37,9 @@ pub(crate) fn an_upgrade_loses_no_request(yard: &Yard) {
     println!("{told}\n{:.1} s:\n{}", said.took.as_secs_f64(), said.steps());
     told.lost_nothing();
     assert_eq!(released.before.map(|before| before.revision), Some(a.revision.clone()));
+    let records: Vec<Record> = site.ask(Role::Deploy, &Request::Releases).answer();
+    assert_eq!(records[0].id, released.live.release);
+    assert!(records[0].began_ms < released.live.at_ms, "it is live from its switch on");
     assert_eq!(told.revisions(), [a.revision.as_str(), b.revision.as_str()]);
     let overlap = told.overlap(a.revision.as_str(), b.revision.as_str());
     assert!(overlap < AT_ONCE, "the old one was still asked after {overlap:?}");

@@ -81,21 +81,21 @@ pub(super) fn carry_out(
     let live = seen.live().cloned();
     let change = Change { record: &record, files, live: live.as_ref(), is_there };
     let mut reached = Reached::Beside;
-    if let Err(error) = forward(cx, server, &change, &mut reached) {
-        let error = with_last_lines(cx, server, &record, error);
-        let undone = cx.sheltered(|cx| take_back(cx, server, seen, &change, reached, &error));
-        return Err(with(error, undone));
-    }
+    let at_ms = match forward(cx, server, &change, &mut reached) {
+        Ok(at_ms) => at_ms,
+        Err(error) => {
+            let error = with_last_lines(cx, server, &record, error);
+            let undone = cx.sheltered(|cx| take_back(cx, server, seen, &change, reached, &error));
+            return Err(with(error, undone));
+        }
+    };
     cx.sheltered(|cx| {
-        record =
-            mark(cx, server, &record, Fate::Live { at_ms: server.now_ms }).map_err(|error| {
-                let told = format!(
-                    "clients get {}, and its record says nothing of it: {error}",
-                    record.id
-                );
-                Error::new(ErrorKind::Unknown, told)
-                    .hint("the next request looks at it and puts it right; free some disk first")
-            })?;
+        record = mark(cx, server, &record, Fate::Live { at_ms }).map_err(|error| {
+            let told =
+                format!("clients get {}, and its record says nothing of it: {error}", record.id);
+            Error::new(ErrorKind::Unknown, told)
+                .hint("the next request looks at it and puts it right; free some disk first")
+        })?;
         // It is live: what fails from here on is put right by the next request.
         // The files of a rollback are those of then; what was pushed since still counts.
         if record.of.is_none() {
@@ -129,13 +129,13 @@ fn tidied(cx: &Context, result: Result<()>) {
     }
 }
 
-/// From an image to what clients get.
+/// From an image to what clients get. Gives the time of the switch.
 fn forward(
     cx: &Context,
     server: &Server,
     change: &Change<'_>,
     reached: &mut Reached,
-) -> Result<()> {
+) -> Result<u64> {
     let record = change.record;
     // Until its record was written, a neighbour's prune could not know that it is needed.
     let is_there = change.is_there && cx.run(ImagePresent::new(record.reference())).is_ok();
@@ -163,8 +163,10 @@ fn forward(
         *reached = Reached::Switched;
     }
     switched?;
+    let at_ms = server.goes_live_ms(cx);
     // From here on, to finish is quicker than to go back.
-    cx.sheltered(|cx| confirm(cx, server, record))
+    cx.sheltered(|cx| confirm(cx, server, record))?;
+    Ok(at_ms)
 }
 
 /// Asks as clients do, where they come in.

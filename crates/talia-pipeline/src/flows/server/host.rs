@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    context::Context,
     protocol::{Slot, Who},
     server::{Endpoint, Layout, PushedFile, Record, ServerFiles},
     settings::Policy,
@@ -16,7 +17,7 @@ pub struct Server {
     pub layout: Layout,
     /// What holds.
     pub policy: Policy,
-    /// The time, in milliseconds since 1970, as a release is named and recorded.
+    /// When it was asked, in milliseconds since 1970, as a release is named by.
     pub now_ms: u64,
     /// The run, which names its logs.
     pub run: String,
@@ -25,6 +26,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// The time by now, in milliseconds since 1970, as what clients get from now on is
+    /// recorded with: minutes may have passed since it was asked for.
+    pub(super) fn goes_live_ms(&self, cx: &Context) -> u64 {
+        // A clock that was put back makes nothing live before it has begun.
+        cx.now_ms().max(self.now_ms)
+    }
+
     /// The compose project of a release, with all files that it is made from.
     pub(super) fn compose(&self, record: &Record, files: &ServerFiles) -> Compose {
         let folder = self.layout.release(&record.id);
@@ -44,5 +52,28 @@ impl Server {
     /// How long a slot that is taken down may end its requests.
     pub(super) fn grace(&self) -> Duration {
         self.policy.drain.max(Duration::from_secs(10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pipeline, World};
+
+    #[test]
+    fn what_takes_long_is_live_from_its_switch_on_and_not_from_its_begin() {
+        let policy = Policy::default();
+        let layout = Layout::new(&"staging".parse().unwrap(), &policy);
+        let (run, by) = ("run".to_owned(), "ana".parse().unwrap());
+        let mut server = Server { layout, policy, now_ms: 7, run, by };
+        let world = World::real().unwrap();
+        let (began, later) = (world.now_ms(), world.now_ms() + 3_600_000);
+        let asked = |server: &Server| {
+            let mut pipeline = Pipeline::new("release", "/", world.clone());
+            pipeline.run(|cx| Ok(server.goes_live_ms(cx))).result.unwrap()
+        };
+        assert!(asked(&server) >= began);
+        server.now_ms = later;
+        assert_eq!(asked(&server), later);
     }
 }

@@ -98,6 +98,7 @@ pub(super) fn publish(
         seen.trees.insert(record.id.clone());
         switch_to(cx, server, seen, &record.id, before.as_ref())?;
     }
+    let at_ms = server.goes_live_ms(cx);
     // From here on, to finish is quicker than to go back.
     let (verified, reloaded) = cx.sheltered(|cx| {
         let reloaded = front.reload(cx)?;
@@ -106,7 +107,7 @@ pub(super) fn publish(
             Switched { before: base, now: announced, kept: &tree.kept, protected, reloaded };
         Ok((switched.verify(cx, server)?, reloaded))
     })?;
-    record.fate = Fate::Live { at_ms: server.now_ms };
+    record.fate = Fate::Live { at_ms };
     Ok(Published { record, before, kept: tree.kept, stamps: staged.stamps, verified, reloaded })
 }
 

@@ -84,6 +84,7 @@ pub fn rollback(
     let front = Front::look(cx, server, &place)?;
     let switched = |cx: &Context, seen: &mut LandingSeen| {
         switch_to(cx, server, seen, &target.id, None)?;
+        let at_ms = server.goes_live_ms(cx);
         // From here on, to finish is quicker than to go back.
         cx.sheltered(|cx| {
             let reloaded = front.reload(cx)?;
@@ -94,10 +95,10 @@ pub fn rollback(
                 protected,
                 reloaded,
             };
-            Ok((switched.verify(cx, server)?, reloaded))
+            Ok((switched.verify(cx, server)?, reloaded, at_ms))
         })
     };
-    let (verified, reloaded) = match switched(cx, &mut seen) {
+    let (verified, reloaded, at_ms) = match switched(cx, &mut seen) {
         Ok(done) => done,
         Err(error) => {
             let back = cx.sheltered(|cx| {
@@ -111,8 +112,7 @@ pub fn rollback(
             });
         }
     };
-    let fate = Fate::Live { at_ms: server.now_ms };
-    let record = LandingRecord { fate, by: server.by.clone(), ..target };
+    let record = LandingRecord { fate: Fate::Live { at_ms }, by: server.by.clone(), ..target };
     cx.sheltered(|cx| {
         mark(cx, server, &mut seen, record.clone())?;
         let tidied = front
