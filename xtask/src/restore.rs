@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Error, ExitCode, Result, World,
+    flows::{Dependents, Remote},
     protocol::{Restored, Role},
     report::console,
 };
@@ -18,6 +19,10 @@ pub(crate) fn command() -> Command {
         .about("Make a server's database what it was in a backup")
         .arg(Arg::new("id").value_name("ID").required(true).help("Which backup"))
         .arg(cli::flag("accept-database", "Restore it though it was made of another database"))
+        .arg(cli::flag(
+            "drop-dependents",
+            "Drop what is newer and depends on what is replaced: views, foreign keys",
+        ))
         .arg(cli::flag("yes", "Do not ask; needed where nobody can be asked"))
         .after_help(
             "What is there now is backed up first.\n\n\
@@ -44,8 +49,12 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         }
     }
     let other = matches.get_flag("accept-database");
-    let (done, code) =
-        target.change("restore", matches, |cx, remote| remote.restore(cx, id, other))?;
+    let dependents = match matches.get_flag("drop-dependents") {
+        true => Dependents::Drop,
+        false => Dependents::Refuse,
+    };
+    let restore = |cx: &_, remote: &Remote| remote.restore(cx, id, other, dependents);
+    let (done, code) = target.change("restore", matches, restore)?;
     if let Some(done) = done {
         console::print(&told(&done));
     }
@@ -57,6 +66,7 @@ fn told(done: &Restored) -> String {
         ("restored", format!("{} from {}", harmless(&done.database), harmless(&done.backup.id))),
         ("before", format!("{}, a backup of what was there", harmless(&done.before.id))),
     ];
+    lines.extend(done.dropped.iter().map(|what| ("dropped", harmless(what))));
     lines.extend(done.differences.iter().map(|what| ("differs", harmless(what))));
     rows(&lines)
 }

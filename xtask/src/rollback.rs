@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Result, World,
     flows::{Rollback, look_back, rollback_backend},
-    protocol::{BackOutlook, ReleaseId, Released, Role},
+    protocol::{Accepted, BackOutlook, ReleaseId, Released, Role},
 };
 
 use crate::{
@@ -37,6 +37,10 @@ pub(crate) fn command() -> Command {
                     "accept-schema",
                     "Go back although the database's schema has changed since",
                 ))
+                .arg(cli::flag(
+                    "accept-no-backup",
+                    "Go back without a backup of the database, where none can be made",
+                ))
                 .arg(yes())
                 .arg(cli::no_color())
                 .arg(cli::verbose())
@@ -60,7 +64,10 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         remote: &target.remote,
         by: who(&target.session.world),
         to,
-        accept_schema: matches.get_flag("accept-schema"),
+        accepted: Accepted {
+            schema: matches.get_flag("accept-schema"),
+            no_backup: matches.get_flag("accept-no-backup"),
+        },
     };
     carry_out(&RollbackBackend { order }, &target, matches)
 }

@@ -3,7 +3,7 @@
 use talia_pipeline::{
     Context, Error, ExitCode, Result,
     flows::server::{BackOrder, Order, difference, earlier, release, rollback},
-    protocol::{BackOutlook, Outlook, Refusal, ReleaseId},
+    protocol::{Accepted, BackOutlook, Outlook, Refusal, ReleaseId},
     secret::Masker,
     settings::Strategy,
 };
@@ -25,7 +25,7 @@ impl Ask<'_> {
         Ok(self.tell(&outlook.refused(refused)))
     }
 
-    pub(crate) fn plan_back(&self, to: Option<ReleaseId>, accept_schema: bool) -> Result<ExitCode> {
+    pub(crate) fn plan_back(&self, to: Option<ReleaseId>, accepted: Accepted) -> Result<ExitCode> {
         let server = self.server(self.role());
         let mut pipeline = self.pipeline(&self.site.signals);
         let found = pipeline.run(|cx| earlier(cx, &server, to.as_ref()));
@@ -38,7 +38,7 @@ impl Ask<'_> {
                 Vec::new(),
             )));
         };
-        let order = BackOrder { to, from: live.release.clone(), accept_schema };
+        let order = BackOrder { to, from: live.release.clone(), accepted };
         let (plan, refused) = self.planned(|cx| rollback(cx, &server, &order));
         Ok(self.tell(&BackOutlook::new(state, earlier, plan, refused)))
     }

@@ -3,10 +3,13 @@
 use serde::Serialize;
 use talia_pipeline::{
     Context, Error, ExitCode, Finished, Pipeline, Result, State, World,
-    flows::server::{
-        BackOrder, Order, Server, backup_now, drill_now, hold_for_latest, install_agent,
-        maintenance, prune, push, release, releases, restore, restore_plan, rollback, settle_all,
-        status,
+    flows::{
+        Dependents,
+        server::{
+            BackOrder, Order, Server, backup_now, drill_now, hold_for_latest, install_agent,
+            maintenance, prune, push, release, releases, restore, restore_plan, rollback,
+            settle_all, status,
+        },
     },
     process::Cancel,
     protocol::{Area, Hello, LockHolder, ReleaseId, Request, Role, RunId, Version, Who},
@@ -51,11 +54,11 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
             let order = Order { digest, revision, after: Some(after), accept_drift };
             ask.of_run(run).release(by, &order)
         }
-        Request::Rollback { to, from, by, run, accept_schema } => {
-            let order = BackOrder { to, from, accept_schema };
+        Request::Rollback { to, from, by, run, accepted } => {
+            let order = BackOrder { to, from, accepted };
             ask.of_run(run).change(by, move |cx, server| rollback(cx, server, &order))
         }
-        Request::RollbackPlan { to, accept_schema } => ask.plan_back(to, accept_schema),
+        Request::RollbackPlan { to, accepted } => ask.plan_back(to, accepted),
         Request::Backup => ask.change(ask.role(), backup_now),
         Request::Drill(id) => {
             ask.change(ask.role(), move |cx, server| drill_now(cx, server, id.as_deref()))
@@ -63,8 +66,11 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::RestorePlan(id) => {
             ask.change(ask.role(), move |cx, server| restore_plan(cx, server, &id))
         }
-        Request::Restore { id, accept_database } => {
-            ask.change(ask.role(), move |cx, server| restore(cx, server, &id, accept_database))
+        Request::Restore { id, accept_database, drop_dependents } => {
+            let dependents = if drop_dependents { Dependents::Drop } else { Dependents::Refuse };
+            ask.change(ask.role(), move |cx, server| {
+                restore(cx, server, &id, accept_database, dependents)
+            })
         }
         Request::Cancel { area, whose } => ask.cancel(area, whose.as_ref()),
         Request::LatestMoved(release) => ask.latest_moved(&release),

@@ -129,8 +129,8 @@ enum Tried {
 /// were counted in the dump's own snapshot, and writes the outcome into its record.
 ///
 /// Roles that the dump names and the server lacks are made, for nobody to log in as.
-/// Of extensions that the server cannot have, all that needs them is left out, and
-/// said: nothing else may fail. A backup whose drill has failed is none: it does not
+/// Of extensions that the server cannot have, and of schemas that the backup was made
+/// without, all that needs them is left out, and said: nothing else may fail. A backup whose drill has failed is none: it does not
 /// count for retention, and no restore begins from it. A drill that could not be made
 /// (no server, a full disk) says nothing of the backup and leaves its record alone.
 ///
@@ -269,17 +269,20 @@ fn try_out(
     if let Some(timeout) = order.timeout {
         (restore, count) = (restore.timeout(timeout), count.timeout(timeout));
     }
-    let mut left_out = LeftOut::default();
-    if !lacking.is_empty() {
+    let mut left_out = LeftOut::of(record, &lacking);
+    if !left_out.said.is_empty() {
         let archive = cx.run(ListArchive::new(order.clients.pg_restore(), &dump))?;
-        left_out = LeftOut::of(record, &lacking);
         let (part, entries) = archive.without(&lacking, &left_out.objects);
         restore = restore.part(&part);
         left_out.said.push(format!("{entries} entries of the dump in all"));
         cx.note(format!("not drilled: {}", left_out.said.join(", ")));
     }
-    if let Restored::Broken(reason) = cx.run(restore)? {
-        return Ok(Tried::Failed(format!("it does not restore: {reason}")));
+    match cx.run(restore)? {
+        Restored::Whole => {}
+        Restored::Blocked(what) => return Ok(Tried::Failed(what.join("; "))),
+        Restored::Broken(reason) => {
+            return Ok(Tried::Failed(format!("it does not restore: {reason}")));
+        }
     }
     let restored = cx.run(count)?;
     let differences = contents.differences(&restored, &left_out.tables);
@@ -293,7 +296,8 @@ fn try_out(
     Ok(Tried::Passed { tables, rows: restored.rows(), not_drilled: left_out.said })
 }
 
-/// What needs extensions that the scratch server cannot have.
+/// What needs extensions that the scratch server cannot have, or schemas that were not
+/// dumped.
 #[derive(Default)]
 struct LeftOut {
     objects: BTreeSet<String>,
@@ -305,7 +309,8 @@ impl LeftOut {
     fn of(record: &BackupRecord, lacking: &[String]) -> Self {
         let contents = &record.contents;
         let gone = contents.extensions.iter().filter(|e| lacking.contains(&e.name));
-        let objects: BTreeSet<String> = gone.clone().flat_map(|e| e.objects.clone()).collect();
+        let mut objects = contents.without.objects.clone();
+        objects.extend(gone.clone().flat_map(|e| e.objects.clone()));
         let tables: BTreeSet<String> = contents
             .tables
             .iter()
@@ -314,6 +319,10 @@ impl LeftOut {
             .collect();
         let mut said: Vec<String> =
             gone.map(|e| format!("the extension {} {}", e.name, e.version)).collect();
+        let schemas = &contents.without.schemas;
+        if !contents.without.objects.is_empty() {
+            said.push(format!("what leads to the schemas {}", schemas.join(", ")));
+        }
         said.extend(tables.iter().map(|table| format!("the table {table}")));
         Self { objects, tables, said }
     }

@@ -34,6 +34,6 @@ pub use interpreter::interpreter;
 pub use local::{Local, local_down, local_up};
 pub use python_env::{python_env, tool_env};
 pub use remote::Remote;
-pub use restore::{RestoreOutlook, RestoreReport, restore, restore_outlook};
+pub use restore::{Dependents, RestoreOutlook, RestoreReport, restore, restore_outlook};
 pub use rollback_backend::{Rollback, look_back, rollback_backend};
 pub use selftest::{SelftestReport, selftest, soak};

@@ -2,13 +2,20 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use camino::Utf8Path;
+
 use crate::{
     context::Context,
     error::{Error, Result},
     parse::database_url::Database,
-    steps::backup::{
-        BackupId, BackupPlace, BackupRecord, CheckBackup, Contents, CountRows, EndSessions,
-        ExtensionsThere, ListArchive, MakePlace, PgRestore, Restored, compatible,
+    steps::{
+        backup::{
+            Archive, AskServer, BackupId, BackupPlace, BackupRecord, CheckBackup, Connection,
+            Contents, CountRows, EndSessions, ExtensionsThere, ListArchive, ListDrops, MakePlace,
+            PgRestore, RemovePartials, Replaced, Restored, RunScript, SchemasThere, WriteScript,
+            compatible,
+        },
+        install::FreeSpace,
     },
 };
 
@@ -70,6 +77,17 @@ impl fmt::Display for RestoreOutlook {
     }
 }
 
+/// What becomes of what is newer than a backup and depends on what its restore replaces:
+/// a view of a table, a foreign key to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dependents {
+    /// The restore is refused and names it.
+    Refuse,
+    /// It is dropped, in the same transaction; of a newer table that is the key, not the
+    /// table.
+    Drop,
+}
+
 /// What a restore has done.
 #[derive(Debug, Clone)]
 pub struct RestoreReport {
@@ -77,6 +95,8 @@ pub struct RestoreReport {
     pub restored: BackupRecord,
     /// The backup that was made before.
     pub before: BackupRecord,
+    /// What was dropped with what was replaced, as the server names it.
+    pub dropped: Vec<String>,
     /// How the tables differ from the backup's, where something wrote meanwhile or a
     /// newer table stays.
     pub differences: Vec<String>,
@@ -98,7 +118,7 @@ pub fn restore_outlook(
         database.one_session()?;
         cx.run(MakePlace::new(place))?;
         let connection = connect(cx, place, order.id(), database, order.programs())?;
-        let now = cx.run(count(CountRows::new(&connection), order))?;
+        let now = cx.run(count(&connection, &backup, order))?;
         Ok(RestoreOutlook { database: database.to_string(), backup, now })
     })
 }
@@ -106,7 +126,7 @@ pub fn restore_outlook(
 /// Makes a database what it was in a backup. It backs the database up first, by
 /// `order`, then replaces everything that the backup has in one transaction: when it
 /// fails, nothing is changed. Tables that are not in the backup stay; extensions that
-/// are there stay too.
+/// are there stay too, and schemas.
 ///
 /// Sessions of others in the database are ended before and after: no open transaction
 /// is waited for, and no connection goes on with what it knew of the old tables. Those
@@ -119,7 +139,7 @@ pub fn restore_outlook(
 /// ```no_run
 /// use talia_pipeline::{
 ///     Pipeline, World,
-///     flows::{BackupOrder, restore},
+///     flows::{BackupOrder, Dependents, restore},
 ///     parse::database_url,
 ///     steps::backup::{BackupId, BackupPlace},
 /// };
@@ -129,13 +149,16 @@ pub fn restore_outlook(
 /// let world = World::real()?;
 /// let before = BackupOrder::new(&BackupId::new("20260103T000000Z-before-restore")?, world.now_ms());
 /// let mut pipeline = Pipeline::new("restore", "/", world).secrets(database.secret());
-/// let report = pipeline.run(|cx| restore(cx, &place, &id, &database, &before)).result?;
+/// let report = pipeline.run(|cx| {
+///     restore(cx, &place, &id, &database, &before, Dependents::Refuse)
+/// }).result?;
 /// println!("the state before is in {}", report.before.id);
 /// # Ok::<(), talia_pipeline::Error>(())
 /// ```
 ///
 /// # Errors
-/// Refused for a backup that does not count; a step error where it does not restore,
+/// Refused for a backup that does not count, and where something newer is in the way (see
+/// [`Dependents`]); a step error where it does not restore,
 /// with the name of the backup that was made before.
 pub fn restore(
     cx: &Context,
@@ -143,6 +166,7 @@ pub fn restore(
     id: &BackupId,
     database: &Database,
     order: &BackupOrder,
+    dependents: Dependents,
 ) -> Result<RestoreReport> {
     cx.group("restore", |cx| {
         let record = usable(cx, place, id)?;
@@ -157,26 +181,46 @@ pub fn restore(
             let archive = cx.run(ListArchive::new(order.programs().pg_restore(), &dump))?;
             // Dropping an extension takes along what needs it and is newer than the dump.
             let (part, _) = archive.without(&there, &BTreeSet::new());
-            let mut step = PgRestore::new(&connection, dump).part(&part).replacing();
-            if let Some(timeout) = order.limit() {
-                step = step.timeout(timeout);
-            }
+            // So does dropping a schema.
+            let schemas = cx.run(SchemasThere::new(&connection))?;
+            let part = part.without_schemas(&schemas, &record.contents.roles);
             if cx.run(EndSessions::new(&connection))?.others > 0 {
                 cx.note("sessions of other users stay: what they have open is waited for");
             }
-            if let Restored::Broken(reason) = cx.run(step)? {
-                return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
+            let replaced = match dependents {
+                Dependents::Refuse => replace(cx, &connection, &dump, &part, order),
+                Dependents::Drop => replace_and_drop(cx, place, &connection, &dump, &part, order),
+            }?;
+            match replaced.restored {
+                Restored::Whole => {}
+                Restored::Blocked(what) => {
+                    return Err(Error::refused(format!(
+                        "the backup {id} has not what is newer and needs what it replaces: {}",
+                        what.join("; ")
+                    ))
+                    .hint(format!(
+                        "nothing is changed, and the state before is in the backup {}; \
+                         to have such views and keys dropped with it: `--drop-dependents`",
+                        before.id
+                    )));
+                }
+                Restored::Broken(reason) => {
+                    return Err(Error::step(format!("the backup {id} does not restore: {reason}")));
+                }
+            }
+            for what in &replaced.dropped {
+                cx.note(format!("dropped, it depended on what was replaced: {what}"));
             }
             // It is done by now, whatever comes of what follows.
             let ended = cx.run(EndSessions::new(&connection));
-            let now = ended.and_then(|_| cx.run(count(CountRows::new(&connection), order)));
-            now.map_err(|error| {
+            let now = ended.and_then(|_| cx.run(count(&connection, &record, order)));
+            now.map(|now| (now, replaced.dropped)).map_err(|error| {
                 let done =
                     format!("the data is that of {id}, and nobody has compared it: {error}");
                 Error::step(done).hint(format!("the state before is in the backup {}", before.id))
             })
         });
-        let now = restored.map_err(|error| match error.hint_text() {
+        let (now, dropped) = restored.map_err(|error| match error.hint_text() {
             Some(_) => error,
             None => error.hint(format!(
                 "it was one transaction, so nothing is changed; the state before is in the backup {}",
@@ -187,8 +231,48 @@ pub fn restore(
         for difference in &differences {
             cx.note(format!("not as in the backup: {difference}"));
         }
-        Ok(RestoreReport { restored: record, before, differences })
+        Ok(RestoreReport { restored: record, before, dropped, differences })
     })
+}
+
+/// Replaces what the dump has, unless something else needs it.
+fn replace(
+    cx: &Context,
+    connection: &Connection,
+    dump: &Utf8Path,
+    part: &Archive,
+    order: &BackupOrder,
+) -> Result<Replaced> {
+    let mut step = PgRestore::new(connection, dump).part(part).replacing();
+    if let Some(timeout) = order.limit() {
+        step = step.timeout(timeout);
+    }
+    Ok(Replaced { restored: cx.run(step)?, dropped: Vec::new() })
+}
+
+/// Replaces what the dump has, and drops whatever needs it. `pg_restore` cannot do that
+/// itself, so it is written as SQL first.
+fn replace_and_drop(
+    cx: &Context,
+    place: &BackupPlace,
+    connection: &Connection,
+    dump: &Utf8Path,
+    part: &Archive,
+    order: &BackupOrder,
+) -> Result<Replaced> {
+    let script = place.script(order.id());
+    let drops = cx.run(ListDrops::new(connection, dump, part))?;
+    // Roughly: the rows as text, and no index.
+    let needed = cx.run(AskServer::new(connection))?.database_bytes;
+    cx.run(FreeSpace::new(place.folder(), needed))?;
+    cx.finally(RemovePartials::new(place).only(order.id()));
+    let mut write = WriteScript::new(connection, dump, part, &script);
+    let mut run = RunScript::new(connection, &script, &drops);
+    if let Some(timeout) = order.limit() {
+        (write, run) = (write.timeout(timeout), run.timeout(timeout));
+    }
+    cx.run(write)?;
+    cx.run(run)
 }
 
 /// The backup, when a restore may begin from it.
@@ -203,7 +287,10 @@ fn usable(cx: &Context, place: &BackupPlace, id: &BackupId) -> Result<BackupReco
     .hint("restore from another one; `status` tells the last that counts"))
 }
 
-fn count(step: CountRows, order: &BackupOrder) -> CountRows {
+/// Counts what a backup has counted.
+fn count(connection: &Connection, backup: &BackupRecord, order: &BackupOrder) -> CountRows {
+    let without = &backup.contents.without.schemas;
+    let step = CountRows::new(connection).without_schemas(without);
     match order.limit() {
         Some(timeout) => step.timeout(timeout),
         None => step,

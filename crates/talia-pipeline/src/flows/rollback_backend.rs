@@ -4,7 +4,7 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, Result},
-    protocol::{BackOutlook, ReleaseId, Released, Request, RevisionId, Taken, Who},
+    protocol::{Accepted, BackOutlook, ReleaseId, Released, Request, RevisionId, Taken, Who},
 };
 
 use super::{Remote, deploy_backend::refuse, remote::run_id};
@@ -18,8 +18,8 @@ pub struct Rollback<'a> {
     pub by: Who,
     /// The release; without it, the last good one before the live one.
     pub to: Option<ReleaseId>,
-    /// Whether it is known that the database's schema has changed since.
-    pub accept_schema: bool,
+    /// What it may be in spite of.
+    pub accepted: Accepted,
 }
 
 /// What a rollback begins from, and leads to, as the server says. Its first part; nothing
@@ -33,8 +33,8 @@ pub fn look_back(cx: &Context, order: &Rollback<'_>) -> Result<BackOutlook> {
             .hint("revert the commit, and deploy that"));
     }
     order.remote.open(cx)?;
-    let (to, accept_schema) = (order.to.clone(), order.accept_schema);
-    order.remote.observe(cx, Request::RollbackPlan { to, accept_schema })
+    let (to, accepted) = (order.to.clone(), order.accepted);
+    order.remote.observe(cx, Request::RollbackPlan { to, accepted })
 }
 
 /// Has the agent give clients an earlier release again: its image, its compose file,
@@ -72,7 +72,7 @@ pub fn rollback_backend(
         from: live.release.clone(),
         by: order.by.clone(),
         run: Some(run_id(cx)),
-        accept_schema: order.accept_schema,
+        accepted: order.accepted,
     };
     order.remote.run(cx, request, hoped)
 }

@@ -352,6 +352,9 @@ pub struct Restored {
     pub backup: BackupState,
     /// The backup of what was there before.
     pub before: BackupState,
+    /// What was dropped because it depended on what was replaced.
+    #[serde(default)]
+    pub dropped: Vec<String>,
     /// Where it is not as in the backup: a newer table that stays, something that
     /// wrote meanwhile.
     #[serde(default)]
@@ -362,6 +365,7 @@ impl Restored {
     /// What a plan has in its place.
     pub fn planned() -> Self {
         let (backup, before) = (BackupState::planned(), BackupState::planned());
-        Self { database: hole::named("database"), backup, before, differences: Vec::new() }
+        let (dropped, differences) = (Vec::new(), Vec::new());
+        Self { database: hole::named("database"), backup, before, dropped, differences }
     }
 }

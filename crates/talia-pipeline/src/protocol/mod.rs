@@ -7,10 +7,12 @@
 //! The environment is not part of a request: the server's own forced command names
 //! it, so that a key for staging cannot speak of production.
 
+mod accepted;
 mod answer;
 mod area;
 mod landing;
 mod lock_holder;
+mod log_query;
 mod request;
 mod role;
 mod slot;
@@ -19,6 +21,7 @@ mod whose;
 mod word;
 mod words;
 
+pub use accepted::Accepted;
 pub use answer::{
     BackOutlook, BackupState, Cancelled, Difference, Drilled, Earlier, Hello, ImageAt, Outlook,
     Refusal, Released, RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
@@ -30,7 +33,8 @@ pub use landing::{
     LandingVerified, LandingVersion,
 };
 pub use lock_holder::LockHolder;
-pub use request::{LogQuery, Request};
+pub use log_query::LogQuery;
+pub use request::Request;
 pub use role::Role;
 pub use slot::Slot;
 pub use version::Version;

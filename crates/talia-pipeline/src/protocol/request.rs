@@ -8,28 +8,19 @@ use crate::{
 };
 
 use super::{
+    accepted::Accepted,
     area::Area,
     landing::LandingRequest,
+    log_query::LogQuery,
     role::Role,
     version::Version,
     whose::{Whose, run},
-    word::{ReleaseId, RequestId, RevisionId, RunId, Since, Who},
+    word::{ReleaseId, RevisionId, RunId, Who},
     words::Words,
 };
 
 /// The longest request, in bytes. What is larger comes on standard input.
 pub(super) const LONGEST: usize = 4096;
-
-/// Which records of the app's log.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LogQuery {
-    /// Goes on as records come.
-    pub follow: bool,
-    /// No older ones.
-    pub since: Option<Since>,
-    /// Those of this request alone.
-    pub request_id: Option<RequestId>,
-}
 
 /// What a client asks.
 ///
@@ -77,7 +68,8 @@ pub enum Request {
         /// Whether files that were edited on the server are taken as they are.
         accept_drift: bool,
     },
-    /// `rollback ID|- from LIVE by WHO [run RUN] [accept-schema]`: back to a release that was good.
+    /// `rollback ID|- from LIVE by WHO [run RUN] [accept-schema] [accept-no-backup]`: back
+    /// to a release that was good.
     Rollback {
         /// Which one; without it the last good one before the live one.
         to: Option<ReleaseId>,
@@ -87,15 +79,15 @@ pub enum Request {
         by: Who,
         /// In which run, so that it can be cancelled by that.
         run: Option<RunId>,
-        /// Whether it is known that the database's schema has changed since.
-        accept_schema: bool,
+        /// What it may be in spite of.
+        accepted: Accepted,
     },
-    /// `rollback ID|- plan [accept-schema]`: what a rollback would do.
+    /// `rollback ID|- plan [accept-schema] [accept-no-backup]`: what a rollback would do.
     RollbackPlan {
         /// Which one; without it the last good one before the live one.
         to: Option<ReleaseId>,
-        /// Whether it is known that the database's schema has changed since.
-        accept_schema: bool,
+        /// What it may be in spite of.
+        accepted: Accepted,
     },
     /// `backup`: a dump, proven to be readable.
     Backup,
@@ -122,12 +114,14 @@ pub enum Request {
     SitePush,
     /// `agent install`: another version of the agent, on standard input.
     AgentInstall,
-    /// `restore ID [accept-database]`: the database as it was in this backup.
+    /// `restore ID [accept-database] [drop-dependents]`: the database as it was in this backup.
     Restore {
         /// The backup.
         id: String,
         /// Whether it is known that it was made of another database.
         accept_database: bool,
+        /// Whether what is newer and depends on what is replaced is dropped with it.
+        drop_dependents: bool,
     },
     /// `restore ID plan`: what that would overwrite.
     RestorePlan(String),
@@ -231,12 +225,7 @@ impl FromStr for Request {
             "hello" => Self::Hello(words.parse("a version")?),
             "status" => Self::Status,
             "releases" => Self::Releases,
-            "logs" => {
-                let follow = words.flag("follow");
-                let since = words.flag("since").then(|| words.parse("a time")).transpose()?;
-                let request_id = words.flag("request").then(|| words.parse("an id")).transpose()?;
-                Self::Logs(LogQuery { follow, since, request_id })
-            }
+            "logs" => Self::Logs(LogQuery::parse(&mut words)?),
             "plan" => Self::Plan {
                 digest: words.maybe("-", "a digest or `-`")?,
                 revision: words.parse("a revision")?,
@@ -254,14 +243,14 @@ impl FromStr for Request {
             "rollback" => {
                 let to = words.maybe("-", "a release's id or `-`")?;
                 if words.flag("plan") {
-                    let accept_schema = words.flag("accept-schema");
-                    return words.end(Self::RollbackPlan { to, accept_schema });
+                    let accepted = Accepted::read(&mut words);
+                    return words.end(Self::RollbackPlan { to, accepted });
                 }
                 words.keyword("from")?;
                 let from = words.parse("the live release's id")?;
                 words.keyword("by")?;
                 let (by, run) = (words.parse("a name")?, run(&mut words)?);
-                Self::Rollback { to, from, by, run, accept_schema: words.flag("accept-schema") }
+                Self::Rollback { to, from, by, run, accepted: Accepted::read(&mut words) }
             }
             "backup" => Self::Backup,
             "cancel" => {
@@ -292,7 +281,9 @@ impl FromStr for Request {
                 if words.flag("plan") {
                     Self::RestorePlan(id)
                 } else {
-                    Self::Restore { id, accept_database: words.flag("accept-database") }
+                    let accept_database = words.flag("accept-database");
+                    let drop_dependents = words.flag("drop-dependents");
+                    Self::Restore { id, accept_database, drop_dependents }
                 }
             }
             "drill" if words.is_empty() => Self::Drill(None),
@@ -328,16 +319,7 @@ impl fmt::Display for Request {
             Self::Hello(version) => write!(f, "hello {version}"),
             Self::Status => f.write_str("status"),
             Self::Releases => f.write_str("releases"),
-            Self::Logs(query) => {
-                write!(f, "logs{}", flag(query.follow, " follow"))?;
-                if let Some(since) = &query.since {
-                    write!(f, " since {since}")?;
-                }
-                match &query.request_id {
-                    Some(id) => write!(f, " request {id}"),
-                    None => Ok(()),
-                }
-            }
+            Self::Logs(query) => write!(f, "logs{query}"),
             Self::Plan { digest, revision, accept_drift } => {
                 let (digest, drift) = (or(digest.as_ref(), "-"), flag(*accept_drift, DRIFT));
                 write!(f, "plan {digest} {revision}{drift}")
@@ -347,13 +329,12 @@ impl fmt::Display for Request {
                 let run = in_run(run);
                 write!(f, "release {digest} {revision} after {after} by {by}{run}{drift}")
             }
-            Self::Rollback { to, from, by, run, accept_schema } => {
-                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, SCHEMA));
-                write!(f, "rollback {to} from {from} by {by}{}{schema}", in_run(run))
+            Self::Rollback { to, from, by, run, accepted } => {
+                let to = or(to.as_ref(), "-");
+                write!(f, "rollback {to} from {from} by {by}{}{accepted}", in_run(run))
             }
-            Self::RollbackPlan { to, accept_schema } => {
-                let (to, schema) = (or(to.as_ref(), "-"), flag(*accept_schema, SCHEMA));
-                write!(f, "rollback {to} plan{schema}")
+            Self::RollbackPlan { to, accepted } => {
+                write!(f, "rollback {} plan{accepted}", or(to.as_ref(), "-"))
             }
             Self::Backup => f.write_str("backup"),
             Self::Cancel { area, whose } => {
@@ -373,8 +354,9 @@ impl fmt::Display for Request {
             Self::ComposePush => f.write_str("compose push"),
             Self::EnvPush => f.write_str("env push"),
             Self::SitePush => f.write_str("site push"),
-            Self::Restore { id, accept_database } => {
-                write!(f, "restore {id}{}", flag(*accept_database, " accept-database"))
+            Self::Restore { id, accept_database, drop_dependents } => {
+                let other = flag(*accept_database, " accept-database");
+                write!(f, "restore {id}{other}{}", flag(*drop_dependents, " drop-dependents"))
             }
             Self::RestorePlan(id) => write!(f, "restore {id} plan"),
             Self::Drill(None) => f.write_str("drill"),
@@ -390,7 +372,6 @@ impl fmt::Display for Request {
 }
 
 const DRIFT: &str = " accept-drift";
-const SCHEMA: &str = " accept-schema";
 
 #[cfg(test)]
 mod tests {
@@ -418,6 +399,8 @@ mod tests {
             "cancel by ana run 1795508100042-7".to_owned(),
             "rollback - plan".to_owned(),
             format!("rollback {id} plan accept-schema"),
+            "rollback - plan accept-schema accept-no-backup".to_owned(),
+            format!("rollback - from {id} by ana accept-no-backup"),
             "backup".to_owned(),
             "cancel".to_owned(),
             "cancel by github/talia/42".to_owned(),
@@ -444,6 +427,8 @@ mod tests {
             "site push".to_owned(),
             format!("restore {id}"),
             format!("restore {id} accept-database"),
+            format!("restore {id} accept-database drop-dependents"),
+            format!("restore {id} drop-dependents"),
             format!("restore {id} plan"),
             "drill".to_owned(),
             format!("drill {id}"),
@@ -556,6 +541,7 @@ mod tests {
             "cancel by ana run",
             "rollback plan",
             "rollback - plan from x",
+            "rollback - plan accept-no-backup accept-schema",
             "cancel by ana run -1",
             "cancel by ana run ../x",
             "release latest HEAD after none by x",

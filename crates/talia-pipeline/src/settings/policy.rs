@@ -129,9 +129,13 @@ pub struct Backups {
     /// `drill`: whether a backup must have been restored and compared before a
     /// release. Default: no.
     pub drill: bool,
-    /// `scratch`: the name in `.env` of a database that a drill may overwrite.
-    /// Without it, a throw-away cluster on the server itself.
+    /// `scratch`: the name in `.env` of the URL of a server where a drill makes a
+    /// database of its own, `talia_drill_<environment>`, and drops it again; that user
+    /// needs CREATEDB. Without it, a throw-away cluster on the server itself.
     pub scratch: Option<String>,
+    /// `exclude_schemas`: schemas that no backup has, such as those that a provider keeps
+    /// for itself and that this user may not read. Default: none.
+    pub exclude_schemas: Vec<String>,
 }
 
 /// `[compose]`: what a compose file may ask of the host. Nothing unless it is here.
@@ -203,6 +207,7 @@ impl Default for Backups {
             keep_days: 14,
             drill: false,
             scratch: None,
+            exclude_schemas: Vec::new(),
         }
     }
 }
@@ -329,6 +334,8 @@ fn backups(backup: In<'_, '_, '_, '_>) -> Backups {
         keep_days: backup.whole("keep_days", 0..=36_500, "days").unwrap_or(default.keep_days),
         drill: backup.flag("drill").unwrap_or(default.drill),
         scratch: plain(backup.text("scratch", grammar::variable)),
+        exclude_schemas: all(backup.texts("exclude_schemas", grammar::argument))
+            .unwrap_or_default(),
     }
 }
 
@@ -368,7 +375,7 @@ mod tests {
              strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\napp_port = 80\n\
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
              [health]\ninterval_ms = 200\nstability_seconds = 0\n\
-             [backup]\ndatabase = \"none\"\ndrill = true\n\
+             [backup]\ndatabase = \"none\"\ndrill = true\nexclude_schemas = [\"auth\"]\n\
              [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n\
              [landing]\nstrategy = \"in-place\"\nreload = \"always\"\nprotected = []\n\
              keep_releases = 2\nkeep_assets = 0\nidle_seconds = 5\nlinks_out = true\n",
@@ -377,6 +384,7 @@ mod tests {
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
         assert_eq!((policy.ports, policy.app_port), ([9001, 9002], 80));
         assert_eq!(policy.backup.database, None);
+        assert_eq!(policy.backup.exclude_schemas, ["auth"]);
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);
         assert_eq!(policy.health.interval, Duration::from_millis(200));
         let landing = LandingPolicy {

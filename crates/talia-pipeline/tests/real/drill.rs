@@ -8,10 +8,10 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
     Finished, Pipeline, World,
-    flows::{BackupOrder, DrillOrder, DrillPlace, drill},
+    flows::{BackupOrder, Dependents, DrillOrder, DrillPlace, drill, restore},
     parse::database_url,
     process::Cancel,
-    steps::backup::{BackupRecord, Backups, Drill, Prune, ReadBack, Retention},
+    steps::backup::{BackupRecord, Backups, Drill, Prune, ReadBack, Retention, TableRows},
 };
 
 use crate::{
@@ -122,6 +122,51 @@ pub(crate) const UNRESTORABLE: &str = "
       'BEGIN RETURN EXISTS (SELECT FROM known WHERE a = $1); END';
     CREATE TABLE checked (a int CHECK (is_known(a)));
     INSERT INTO checked VALUES (1);";
+
+#[test]
+fn what_leads_to_a_schema_that_is_left_out_is_not_drilled() {
+    let setting = Setting::new(1);
+    let ask = |sql: &str| setting.server.ask(NAME, sql);
+    ask("CREATE SCHEMA auth; CREATE TABLE auth.users (id int PRIMARY KEY);
+         CREATE TYPE auth.level AS ENUM ('a'); INSERT INTO auth.users VALUES (1);
+         CREATE TABLE profiles (id int PRIMARY KEY REFERENCES auth.users, n int CHECK (n > 0));
+         CREATE INDEX ON profiles (n); INSERT INTO profiles VALUES (1, 7);
+         CREATE VIEW names AS SELECT p.n FROM profiles p JOIN auth.users USING (id);
+         CREATE TABLE levels (a auth.level); INSERT INTO levels VALUES ('a');
+         CREATE TABLE apart (a int); INSERT INTO apart VALUES (1), (2)");
+    let order = BackupOrder::new(&id("1"), 1000).without_schemas(["auth"]);
+    let made = backup(&setting.place, &setting.database(), &order).result.unwrap();
+    assert_eq!(made.contents.without.schemas, ["auth"]);
+    let titles: Vec<String> = made.contents.tables.iter().map(TableRows::title).collect();
+    assert!(titles.contains(&"public.profiles".to_owned()), "{titles:?}");
+    assert!(!titles.contains(&"auth.users".to_owned()), "{titles:?}");
+    let (at, _) = local(&setting);
+    let record = try_out(&setting, "1", &at).result.unwrap();
+    let Some(Drill::Passed { rows, not_drilled, .. }) = record.drill else {
+        panic!("{:?}", record.drill)
+    };
+    // All but the one row of the table that has a type of that schema.
+    assert_eq!(rows, made.contents.rows() - 1);
+    assert_eq!(not_drilled[0], "what leads to the schemas auth");
+    assert_eq!(not_drilled[1], "the table public.levels");
+    // The key, the view, and the table with its rows.
+    assert_eq!(not_drilled[2], "4 entries of the dump in all");
+
+    // A real restore has that schema, counts without it, and brings the key back.
+    ask("DELETE FROM profiles");
+    let database = setting.database();
+    let before = BackupOrder::new(&id("2"), 2000).without_schemas(["auth"]);
+    let mut pipeline =
+        Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
+    let report = pipeline
+        .run(|cx| restore(cx, &setting.place, &id("1"), &database, &before, Dependents::Refuse))
+        .result
+        .unwrap();
+    assert_eq!(report.differences, [""; 0]);
+    assert_eq!(ask("SELECT n FROM names"), "7");
+    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'profiles'::regclass";
+    assert_eq!(ask(keys), "1");
+}
 
 #[test]
 fn a_dump_that_lists_and_does_not_restore_never_counts() {

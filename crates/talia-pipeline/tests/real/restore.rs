@@ -3,15 +3,17 @@
 use std::fs;
 
 use talia_pipeline::{
-    Finished, Pipeline, World,
+    Context, Finished, Pipeline, World,
     flows::{
-        BackupOrder, DrillOrder, DrillPlace, RestoreReport, backup, drill, restore, restore_outlook,
+        BackupOrder, Dependents, DrillOrder, DrillPlace, RestoreReport, backup, drill, restore,
+        restore_outlook,
     },
     steps::backup::{Drill, Retention},
 };
 
 use crate::{
     backup::{NAME, Setting, id},
+    drill::UNRESTORABLE,
     support::{command, said},
 };
 
@@ -19,7 +21,8 @@ fn run(setting: &Setting, name: &str, before: BackupOrder) -> Finished<RestoreRe
     let database = setting.database();
     let mut pipeline =
         Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
-    pipeline.run(|cx| restore(cx, &setting.place, &id(name), &database, &before))
+    pipeline
+        .run(|cx| restore(cx, &setting.place, &id(name), &database, &before, Dependents::Refuse))
 }
 
 fn before(name: &str) -> BackupOrder {
@@ -79,6 +82,71 @@ fn a_database_becomes_what_it_was_and_what_it_became_is_kept() {
 }
 
 #[test]
+fn what_is_newer_and_in_the_way_is_named_and_dropped_when_asked() {
+    let setting = Setting::new(1);
+    let ask = |sql: &str| setting.server.ask(NAME, sql);
+    ask("CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('a');
+         CREATE TABLE app.old (id int PRIMARY KEY, m app.mood); INSERT INTO app.old VALUES (1, 'a');
+         CREATE VIEW app.old_view AS SELECT * FROM app.old; SELECT lo_create(77)");
+    setting.backup("1").result.unwrap();
+    ask("DELETE FROM app.old; INSERT INTO app.old VALUES (2, 'a');
+         CREATE TABLE app.newer (old int REFERENCES app.old); INSERT INTO app.newer VALUES (2);
+         CREATE VIEW newer_view AS SELECT * FROM app.old_view");
+    let state = || ask("SELECT count(*), (SELECT id FROM app.old) FROM app.newer, newer_view");
+    assert_eq!(state(), "1|2");
+
+    let finished = run(&setting, "1", before("2"));
+    assert_eq!(finished.exit_code.code(), 4);
+    let error = finished.result.unwrap_err();
+    let all = format!("{error} {:?}", error.hint_text());
+    for part in ["newer_old_fkey on table app.newer", "nothing is changed", "--drop-dependents"] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert_eq!(state(), "1|2");
+
+    let database = setting.database();
+    let drop = |name: &str, of: &str| {
+        let (place, of, before) = (&setting.place, id(of), before(name));
+        let mut pipeline =
+            Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
+        pipeline.run(|cx| restore(cx, place, &of, &database, &before, Dependents::Drop)).result
+    };
+    let report = drop("3", "1").unwrap();
+    assert_eq!(
+        report.dropped,
+        ["constraint newer_old_fkey on table app.newer", "view public.newer_view"]
+    );
+    assert_eq!(report.differences, ["app.newer is there and was not dumped"]);
+    assert_eq!(ask("SELECT old FROM app.newer"), "2", "of a newer table the key alone goes");
+    assert_eq!(ask("SELECT id FROM app.old_view"), "1");
+    assert_eq!(ask("SELECT count(*) FROM pg_largeobject_metadata WHERE oid = 77"), "1");
+    // The state before is whole again; and with nothing in the way nothing is dropped.
+    ask("DROP TABLE app.newer");
+    assert_eq!(drop("4", "2").unwrap().dropped, [""; 0]);
+    assert_eq!(state(), "1|2");
+    assert!(!setting.names().iter().any(|name| name.ends_with(".partial")));
+}
+
+#[test]
+fn a_restore_that_drops_and_fails_changes_nothing() {
+    let setting = Setting::new(1);
+    setting.server.ask(NAME, UNRESTORABLE);
+    setting.backup("1").result.unwrap();
+    setting.server.ask(NAME, "CREATE VIEW newer AS SELECT * FROM big");
+    let now = state(&setting);
+    let (database, before) = (setting.database(), before("2"));
+    let mut pipeline =
+        Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
+    let flow =
+        |cx: &Context| restore(cx, &setting.place, &id("1"), &database, &before, Dependents::Drop);
+    let error = pipeline.run(flow).result.unwrap_err();
+    let all = format!("{error} {:?}", error.hint_text());
+    assert!(all.contains("does not restore") && all.contains("nothing is changed"), "{all}");
+    assert_eq!(state(&setting), now);
+    assert_eq!(setting.server.ask(NAME, "SELECT count(*) > 0 FROM newer"), "t");
+}
+
+#[test]
 fn a_restore_that_fails_changes_nothing() {
     let setting = Setting::new(1);
     setting.server.ask(
@@ -130,7 +198,9 @@ fn plans_of_all_three_change_nothing() {
     let backup = text(pipeline.plan(|cx| backup(cx, place, &database, &order)));
     let at = DrillPlace::local(setting.folder.path().join("drill"));
     let drill = text(pipeline.plan(|cx| drill(cx, place, &id("1"), &at, &DrillOrder::new(1))));
-    let restore = text(pipeline.plan(|cx| restore(cx, place, &id("1"), &database, &order)));
+    let restore = text(
+        pipeline.plan(|cx| restore(cx, place, &id("1"), &database, &order, Dependents::Refuse)),
+    );
     for (plan, parts) in [
         (&backup, ["pg_dump --version", "--file=/dev/null", "2.json", "older than 14 days"]),
         (&drill, ["initdb", "pg_ctl", "CREATE DATABASE", "1.json"]),

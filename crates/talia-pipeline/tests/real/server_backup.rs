@@ -4,7 +4,10 @@ use std::fs;
 
 use talia_pipeline::{
     Context, Finished, Pipeline, Result, World,
-    flows::server::{Server, backup_now, drill_now, restore, restore_plan},
+    flows::{
+        Dependents,
+        server::{Server, backup_now, drill_now, restore, restore_plan},
+    },
     secret::{Secret, SecretValue},
     server::Layout,
     settings::Policy,
@@ -74,7 +77,7 @@ fn a_backup_is_made_tried_and_restored_while_a_client_is_at_work() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let page = later.layout.maintenance();
-    let (finished, told) = run(|cx| restore(cx, &later, FIRST, false));
+    let (finished, told) = run(|cx| restore(cx, &later, FIRST, false, Dependents::Refuse));
     let restored = finished.result.unwrap();
     assert_eq!(restored.before.id, "20261124T081600Z-042-before-restore");
     assert_eq!(restored.differences, Vec::<String>::new());
@@ -85,7 +88,10 @@ fn a_backup_is_made_tried_and_restored_while_a_client_is_at_work() {
 
     // Somebody's own maintenance stays.
     fs::write(&page, "").unwrap();
-    run(|cx| restore(cx, &server(NOW + 120_000), FIRST, false)).0.result.unwrap();
+    run(|cx| restore(cx, &server(NOW + 120_000), FIRST, false, Dependents::Refuse))
+        .0
+        .result
+        .unwrap();
     assert!(page.exists());
     // What was restored stays, whatever the retention says.
     let kept = names(&first.layout.backups());
@@ -146,12 +152,12 @@ fn the_database_of_what_is_live_counts_and_not_that_of_what_was_pushed_since() {
     // The service has moved: what was of the old database is not written into the new one.
     released(layout, NEW, "green", &moved);
     live_is(layout, "green");
-    let (finished, _) = run(|cx| restore(cx, &later, FIRST, false));
+    let (finished, _) = run(|cx| restore(cx, &later, FIRST, false, Dependents::Refuse));
     assert_eq!(finished.exit_code.code(), 4);
     let error = finished.result.unwrap_err();
     assert!(error.to_string().contains("what is live uses moved at"), "{error}");
     assert_eq!(names(&layout.backups()).len(), 3, "nothing was backed up for it");
-    let restored = run(|cx| restore(cx, &later, FIRST, true)).0.result.unwrap();
+    let restored = run(|cx| restore(cx, &later, FIRST, true, Dependents::Refuse)).0.result.unwrap();
     assert!(restored.database.starts_with("moved at"), "{}", restored.database);
     assert_eq!(setting.server.ask("moved", "SELECT count(*) FROM big"), "1000");
 }

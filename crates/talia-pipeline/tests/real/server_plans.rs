@@ -6,6 +6,7 @@ use std::{fs, os::unix::fs::symlink};
 use talia_pipeline::{
     Pipeline,
     flows::server::{BackOrder, Order, release, rollback, settle_all},
+    protocol::Accepted,
     server::{Layout, PushedFile},
 };
 
@@ -113,7 +114,8 @@ impl Two {
 
     /// The plan of a rollback, or why there is none.
     fn rollback(&self) -> Result<String, String> {
-        let order = BackOrder { to: None, from: NEW.parse().unwrap(), accept_schema: false };
+        let order =
+            BackOrder { to: None, from: NEW.parse().unwrap(), accepted: Accepted::default() };
         let plan = self.pipeline().plan(|cx| rollback(cx, &self.here.server, &order).map(drop));
         plan.map(|plan| plan.to_string()).map_err(|error| error.to_string())
     }

@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use talia_pipeline::{
     ExitCode,
     flows::{Rollback, look_back, rollback_backend},
-    protocol::{BackOutlook, Cancelled, ImageAt, Released, Request, Who},
+    protocol::{Accepted, BackOutlook, Cancelled, ImageAt, Released, Request, Who},
     templates::Role,
 };
 
@@ -193,7 +193,7 @@ pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
     site.released(&old);
     site.released(&b);
     let outlook = || -> BackOutlook {
-        let plan = Request::RollbackPlan { to: None, accept_schema: false };
+        let plan = Request::RollbackPlan { to: None, accepted: Accepted::default() };
         let outlook: BackOutlook = site.ask(Role::Deploy, &plan).answer();
         assert_eq!(outlook.state.live.as_ref().unwrap().revision, b.revision);
         assert_eq!(outlook.to.as_ref().unwrap().release.digest, old.digest);
@@ -224,7 +224,7 @@ pub(crate) fn a_rollback_whose_image_has_gone(yard: &Yard) {
     // A client goes no further than that; and the server would not either.
     let by: Who = "test".parse().unwrap();
     let refused = site.as_client(|cx, remote| {
-        let order = Rollback { remote, by: by.clone(), to: None, accept_schema: false };
+        let order = Rollback { remote, by: by.clone(), to: None, accepted: Accepted::default() };
         let outlook = look_back(cx, &order)?;
         rollback_backend(cx, &order, &outlook)
     });

@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     digest::Digest,
     error::{Error, Result},
+    flows::Dependents,
     protocol::{
         Area, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
         Restored, RevisionId, ServerState, Version,
@@ -138,12 +139,20 @@ impl Remote {
         self.run(cx, Request::RestorePlan(id.to_owned()), RestorePlan::planned())
     }
 
-    /// Makes the database what it was in this backup.
+    /// Makes the database what it was in this backup. `accept_database`: though it is of
+    /// another database.
     ///
     /// # Errors
     /// As [`Remote::run`].
-    pub fn restore(&self, cx: &Context, id: &str, accept_database: bool) -> Result<Restored> {
-        let request = Request::Restore { id: id.to_owned(), accept_database };
+    pub fn restore(
+        &self,
+        cx: &Context,
+        id: &str,
+        accept_database: bool,
+        dependents: Dependents,
+    ) -> Result<Restored> {
+        let drop_dependents = dependents == Dependents::Drop;
+        let request = Request::Restore { id: id.to_owned(), accept_database, drop_dependents };
         self.run(cx, request, Restored::planned())
     }
 

@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     context::Context,
     error::{Error, Result},
-    flows::{self, BackupOrder, DrillOrder, DrillPlace},
+    flows::{self, BackupOrder, Dependents, DrillOrder, DrillPlace},
     parse::database_url::Database,
     protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
     server::PushedFile,
@@ -82,7 +82,13 @@ pub fn restore_plan(cx: &Context, server: &Server, id: &str) -> Result<RestorePl
 /// # Errors
 /// Refused where the backup is another database's and `accept_database` is not set; as
 /// [`restore`](crate::flows::restore). What is in the database is then as it was.
-pub fn restore(cx: &Context, server: &Server, id: &str, accept_database: bool) -> Result<Restored> {
+pub fn restore(
+    cx: &Context,
+    server: &Server,
+    id: &str,
+    accept_database: bool,
+    dependents: Dependents,
+) -> Result<Restored> {
     let database = database(cx, server, &live_env(cx, server)?)?;
     let id = BackupId::new(id)?;
     if !accept_database {
@@ -98,11 +104,12 @@ pub fn restore(cx: &Context, server: &Server, id: &str, accept_database: bool) -
         cx.finally(SetMaintenance::new(&page, false));
         cx.run(SetMaintenance::new(&page, true).because(RESTORES))?;
     }
-    let report = flows::restore(cx, &place(server), &id, &database, &order)?;
+    let report = flows::restore(cx, &place(server), &id, &database, &order, dependents)?;
     Ok(Restored {
         database: database.to_string(),
         backup: state(&report.restored),
         before: state(&report.before),
+        dropped: report.dropped,
         differences: report.differences,
     })
 }
@@ -201,7 +208,8 @@ fn retention(server: &Server) -> Retention {
 fn order(server: &Server, end: &str) -> Result<BackupOrder> {
     let (time, rest) = (compact_time(server.now_ms), server.now_ms % 1000);
     let id = BackupId::new(format!("{time}-{rest:03}{end}"))?;
-    Ok(BackupOrder::new(&id, server.now_ms))
+    let without = &server.policy.backup.exclude_schemas;
+    Ok(BackupOrder::new(&id, server.now_ms).without_schemas(without))
 }
 
 /// The backups that were made before the releases that are kept.

@@ -23,7 +23,7 @@ use super::{
     compose_check::refuse_compose,
     look::Seen,
     preflight::preflight,
-    rollback::Schema,
+    rollback::WayBack,
     slot::{
         answers_again, end, end_unserved, give_back, mark, restart, start, wait_healthy,
         with_last_lines,
@@ -62,14 +62,21 @@ pub(super) fn carry_out(
     seen: &Seen,
     mut record: Record,
     files: &ServerFiles,
-    schema: Option<&Schema>,
+    back: Option<&WayBack>,
 ) -> Result<Released> {
     let is_there = preflight(cx, server, &record, files)?;
-    let backup = backup_gate(cx, server, &files.env_path)?;
+    let backup = match back {
+        Some(way) if way.accepted.no_backup => {
+            cx.skip("the database is not backed up, as was asked");
+            None
+        }
+        Some(_) => backup_gate(cx, server, &files.env_path).map_err(without_backup)?,
+        None => backup_gate(cx, server, &files.env_path)?,
+    };
     record.backup = backup.as_ref().map(|backup| backup.id.clone());
     record.schema_hash = backup.and_then(|backup| backup.schema_hash);
-    if let Some(schema) = schema {
-        schema.allows(record.schema_hash.as_ref())?;
+    if let Some(way) = back {
+        way.allows(record.schema_hash.as_ref())?;
     }
     let slot_file = slot_file(&server.layout, &server.policy, &record, &files.env)?;
     let write = WriteRelease::new(&server.layout, record.clone(), files.clone(), slot_file);
@@ -113,6 +120,16 @@ pub(super) fn carry_out(
         unchanged: false,
         waits_for_latest: server.policy.moves_latest && record.of.is_none(),
     })
+}
+
+/// A backup that fails must not keep clients from what was good: the way without it.
+fn without_backup(error: Error) -> Error {
+    if error.kind() == ErrorKind::Interrupted {
+        return error;
+    }
+    let way = "to go back without a backup: `--accept-no-backup`";
+    let hint = error.hint_text().map_or_else(|| way.to_owned(), |hint| format!("{hint}; {way}"));
+    error.hint(hint)
 }
 
 /// An error, and what went wrong when it was put right.

@@ -14,7 +14,8 @@ use crate::{
 
 use super::{Server, compose_check::compose_refusal};
 
-/// The least that must be free for an image's layers, and for a release's files.
+/// The least that must be free for an image's layers that are to come, and for a
+/// release's files.
 const IMAGE_BYTES: u64 = 1 << 30;
 const FOLDER_BYTES: u64 = 64 << 20;
 /// The least number of files that must still be possible.
@@ -46,8 +47,11 @@ pub(super) fn preflight(
     if !engine.live_restore {
         cx.note("the engine's `live-restore` is off: a restart of it ends every container");
     }
+    let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
+    // A rollback on a full disk needs no room for an image that it has.
+    let for_image = if is_there { FOLDER_BYTES } else { IMAGE_BYTES };
     for (folder, needed) in
-        [(engine.data.clone(), IMAGE_BYTES), (server.layout.folder().to_owned(), FOLDER_BYTES)]
+        [(engine.data.clone(), for_image), (server.layout.folder().to_owned(), FOLDER_BYTES)]
     {
         let room = cx.observe(FreeDisk::new(&folder))?;
         if room.bytes < needed {
@@ -73,7 +77,6 @@ pub(super) fn preflight(
         wrong.push(Error::usage(format!("{}: {error}", files.env_path)));
     }
     wrong.extend(compose_refusal(cx, server, record, files)?);
-    let is_there = cx.probe(ImagePresent::new(record.reference()))?.is_some();
     if !is_there && !record.digest.is_planned() {
         let ask = ImageOffered::new(record.reference(), server.layout.docker_config());
         wrong.extend(cx.observe(ask).err());

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
-    protocol::{Earlier, ImageAt, ReleaseId, Released, ServerState},
+    protocol::{Accepted, Earlier, ImageAt, ReleaseId, Released, ServerState},
     server::Record,
     steps::{
         image::ImagePresent,
@@ -27,8 +27,8 @@ pub struct BackOrder {
     pub to: Option<ReleaseId>,
     /// What the client saw live.
     pub from: ReleaseId,
-    /// Whether it is known that the database's schema has changed since.
-    pub accept_schema: bool,
+    /// What it may be in spite of.
+    pub accepted: Accepted,
 }
 
 /// Gives clients a release again that was good: its image, its compose file, its
@@ -39,7 +39,7 @@ pub struct BackOrder {
 ///
 /// # Errors
 /// When there is no such release, its image is gone, or the database's schema has
-/// changed since and `accept_schema` is not set; and as [`release`](super::release).
+/// changed since and that is not accepted; and as [`release`](super::release).
 pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Released> {
     let before = look(cx, server)?;
     let was_live = before.live().map(|record| record.id.clone());
@@ -68,7 +68,7 @@ pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Rele
             .hint("without an id, the last good one is taken"));
     }
     let files = cx.observe(ReadReleaseFiles::new(server.layout.release(&target.id)))?;
-    let accept_schema = order.accept_schema;
+    let accepted = order.accepted;
     let order = Order {
         digest: target.digest.clone(),
         revision: target.revision.clone(),
@@ -78,9 +78,9 @@ pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Rele
     let of = target.of.clone().unwrap_or_else(|| target.id.clone());
     let mut record = record(server, &seen, &order, Some(of))?;
     record.image.clone_from(&target.image);
-    let schema = Schema::of(&seen, target, accept_schema);
-    schema.allows(last_schema(&seen))?;
-    carry_out(cx, server, &seen, record, &files, Some(&schema))
+    let way = WayBack::of(&seen, target, accepted);
+    way.allows(last_schema(&seen))?;
+    carry_out(cx, server, &seen, record, &files, Some(&way))
 }
 
 /// The release that is meant.
@@ -124,7 +124,7 @@ pub fn earlier(
             }
         }
     };
-    let changed = Schema::of(&seen, target, false).has_changed(last_schema(&seen));
+    let changed = WayBack::of(&seen, target, Accepted::default()).has_changed(last_schema(&seen));
     Ok((state, Some(Earlier::new(target.taken(), image, changed))))
 }
 
@@ -132,15 +132,16 @@ fn leads_to(live: &Record, to: &ReleaseId) -> bool {
     live.id == *to || live.of.as_ref() == Some(to)
 }
 
-/// The database's schema that a release worked with.
-pub(super) struct Schema {
+/// What a rollback leads to, as far as the database is concerned.
+pub(super) struct WayBack {
     release: ReleaseId,
+    /// The schema that the release worked with.
     then: Option<String>,
-    accepted: bool,
+    pub(super) accepted: Accepted,
 }
 
-impl Schema {
-    fn of(seen: &Seen, target: &Record, accepted: bool) -> Self {
+impl WayBack {
+    fn of(seen: &Seen, target: &Record, accepted: Accepted) -> Self {
         // A release's schema is what the one after it found.
         let mut later = seen.records.all.iter().filter(|record| record.id > target.id);
         let then = later.find_map(|record| record.schema_hash.clone());
@@ -149,7 +150,7 @@ impl Schema {
 
     /// Says that the database has moved on, and wants to hear that it is known.
     pub(super) fn allows(&self, now: Option<&String>) -> Result<()> {
-        if self.accepted || self.has_changed(now) != Some(true) {
+        if self.accepted.schema || self.has_changed(now) != Some(true) {
             return Ok(());
         }
         Err(Error::refused(format!("the database's schema has changed since {}", self.release))

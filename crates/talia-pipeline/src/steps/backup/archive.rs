@@ -81,6 +81,19 @@ impl Entry {
         self.text.trim_end() == format!("EXTENSION - {name}")
     }
 
+    /// Whether it makes one of these schemas, which one of these roles owns.
+    fn makes_schema(&self, names: &[String], owners: &[String]) -> bool {
+        // PostgreSQL's own role, which `public` belongs to.
+        let owners = owners.iter().map(String::as_str).chain(["pg_database_owner"]);
+        self.text.strip_prefix("SCHEMA - ").is_some_and(|rest| {
+            owners.into_iter().any(|owner| {
+                let name = rest.trim_end().strip_suffix(owner);
+                name.and_then(|name| name.strip_suffix(' '))
+                    .is_some_and(|name| names.iter().any(|known| known == name))
+            })
+        })
+    }
+
     /// Whether it says something more of what `other` makes: a comment, a grant, the
     /// next value of a sequence. These have no number of their own, only the name; and
     /// as schema, name and owner may have blanks, every way to cut them counts.
@@ -142,10 +155,20 @@ impl Archive {
     /// entries are left out.
     #[must_use]
     pub fn without(&self, extensions: &[String], objects: &BTreeSet<String>) -> (Self, usize) {
-        let goes = |entry: &Entry| {
+        self.left(|entry| {
             entry.object.as_ref().is_some_and(|object| objects.contains(object))
                 || extensions.iter().any(|name| entry.makes_extension(name))
-        };
+        })
+    }
+
+    /// A part of it: without these schemas themselves, whose owners are among these roles,
+    /// and without what is said of them. What is in them stays.
+    #[must_use]
+    pub fn without_schemas(&self, names: &[String], owners: &[String]) -> Self {
+        self.left(|entry| entry.makes_schema(names, owners)).0
+    }
+
+    fn left(&self, goes: impl Fn(&Entry) -> bool) -> (Self, usize) {
         let gone: Vec<&Entry> = self.entries.iter().filter(|entry| goes(entry)).collect();
         let mut kept = self.entries.clone();
         kept.retain(|entry| !goes(entry) && !gone.iter().any(|other| entry.is_about(other)));
@@ -280,6 +303,17 @@ mod tests {
         let list: String = LIST.lines().skip(3).map(|line| format!("{line}\n")).collect();
         assert_eq!(archive.to_list(), list);
         assert_eq!(without(&[], &[]), (vec![], 0));
+    }
+
+    #[test]
+    fn a_schema_goes_and_what_is_in_it_stays() {
+        let all = Archive::read(LIST);
+        let left = |name: &str, owner: &str| {
+            all.without_schemas(&[name.to_owned()], &[owner.to_owned()]).len()
+        };
+        assert_eq!(left("od d", "o wner"), all.len() - 1);
+        assert_eq!(left("od", "o wner"), all.len());
+        assert_eq!(left("od d", "wner"), all.len());
     }
 
     #[test]

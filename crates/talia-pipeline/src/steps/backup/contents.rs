@@ -36,6 +36,16 @@ pub struct Extension {
     pub objects: BTreeSet<String>,
 }
 
+/// Schemas that a dump was made without, such as those that a provider keeps for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WithoutSchemas {
+    /// Their names.
+    pub schemas: Vec<String>,
+    /// All that is dumped and cannot be where they are not, as `class/object`: a foreign
+    /// key that leads there, a view of a table there. See [`Extension::objects`].
+    pub objects: BTreeSet<String>,
+}
+
 /// What a database holds, counted in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
@@ -51,6 +61,9 @@ pub struct Contents {
     pub roles: Vec<String>,
     /// Extensions, without `plpgsql`, which every server has.
     pub extensions: Vec<Extension>,
+    /// What was left out, if anything.
+    #[serde(default)]
+    pub without: WithoutSchemas,
 }
 
 /// A line of the scripts' output.
@@ -61,6 +74,7 @@ enum Line {
     Server { version: u32, encoding: String, large_objects: u64 },
     Role { name: String },
     Extension(Extension),
+    Without(WithoutSchemas),
 }
 
 impl Contents {
@@ -73,6 +87,7 @@ impl Contents {
             large_objects: 0,
             roles: Vec::new(),
             extensions: Vec::new(),
+            without: WithoutSchemas::default(),
         }
     }
 
@@ -94,6 +109,7 @@ impl Contents {
                 }
                 Line::Role { name } => contents.roles.push(name),
                 Line::Extension(extension) => contents.extensions.push(extension),
+                Line::Without(without) => contents.without = without,
             }
         }
         contents.server.is_known().then_some(contents)
@@ -155,12 +171,15 @@ mod tests {
             "{\"kind\" : \"table\", \"schema\" : \"odd 'sch\", \"name\" : \"T\\n\\\"b\", \"oid\" : 7, \"rows\" : 2}\n\n",
             "{\"kind\" : \"server\", \"version\" : 150018, \"encoding\" : \"UTF8\", \"large_objects\" : 1}\n",
             "{\"kind\" : \"role\", \"name\" : \"r\"}\n",
+            "{\"kind\" : \"without\", \"schemas\" : [\"auth\"], \"objects\" : [\"2606/9\"]}\n",
             "{\"kind\" : \"extension\", \"name\" : \"e\", \"version\" : \"1\", \"objects\" : [\"1259/7\"]}\n",
         );
         let contents = Contents::read(text).unwrap();
         assert_eq!(contents.tables[0].title(), "odd 'sch.T\n\"b");
         assert_eq!((contents.rows(), contents.large_objects), (2, 1));
         assert_eq!(contents.extensions[0].objects.len(), 1);
+        assert_eq!(contents.without.schemas, ["auth"]);
+        assert!(contents.without.objects.contains("2606/9"));
         assert_eq!(Contents::read("{\"kind\":\"role\",\"name\":\"r\"}"), None);
         assert_eq!(Contents::read("x"), None);
     }

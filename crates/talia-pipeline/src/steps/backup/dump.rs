@@ -89,6 +89,12 @@ impl Dump {
     }
 }
 
+/// What the scripts read as schemas to pass over.
+pub(super) fn excluded(names: &[String]) -> String {
+    // Serialising a list of strings cannot fail.
+    format!("excluded={}", serde_json::to_string(names).unwrap_or_default())
+}
+
 /// A name as `pg_dump` reads patterns: in quotes it stands for itself alone.
 fn pattern(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -106,12 +112,10 @@ impl Step for Dump {
         let options = (0..self.excluded.len())
             .map(|at| format!(" --exclude-schema=\"${}\"", variable(at)))
             .collect::<String>();
-        // Serialising a list of strings cannot fail.
-        let names = serde_json::to_string(&self.excluded).unwrap_or_default();
         let mut line = self
             .connection
             .psql()
-            .option("--set", format!("excluded={names}"))
+            .option("--set", excluded(&self.excluded))
             .env("TALIA_PG_DUMP", self.connection.programs().pg_dump())
             .env("TALIA_FULL", self.full.as_str())
             .env("TALIA_SCHEMA", self.schema.as_str())

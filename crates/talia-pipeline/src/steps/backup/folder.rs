@@ -64,7 +64,8 @@ impl Step for MakePlace {
 /// environment's lock, or a living run would lose its files.
 ///
 /// - In this process: removes the files of the folder that have a backup's name and
-///   end in `.partial`.
+///   end in `.partial`; where `<id>.json.partial` is among them and `<id>.json` is not
+///   there, `<id>.dump` and `<id>.sql` too: that run ended before its record.
 /// - Touches: these files.
 ///
 /// ```
@@ -106,10 +107,19 @@ impl RemovePartials {
         for entry in entries {
             let entry = entry.map_err(cannot)?;
             let Some(id) = BackupPlace::partial_of(entry.file_name()) else { continue };
-            if self.only.as_ref().is_none_or(|only| *only == id) {
-                remove_if_there(entry.path()).map_err(cannot)?;
-                removed.push(entry.file_name().to_owned());
+            if self.only.as_ref().is_some_and(|only| *only != id) {
+                continue;
             }
+            // The mark goes last: killed in between, this is done again.
+            if *entry.path() == self.place.mark(&id) && !self.place.record(&id).exists() {
+                let dumps = [self.place.full(&id), self.place.schema(&id)];
+                for path in dumps.into_iter().filter(|path| path.exists()) {
+                    remove_if_there(&path).map_err(cannot)?;
+                    removed.extend(path.file_name().map(str::to_owned));
+                }
+            }
+            remove_if_there(entry.path()).map_err(cannot)?;
+            removed.push(entry.file_name().to_owned());
         }
         removed.sort();
         Ok(removed)
@@ -144,7 +154,8 @@ impl Step for RemovePartials {
 /// Writes a backup's record, whole or not at all. With it the backup counts.
 ///
 /// - In this process.
-/// - Touches: `<id>.json`, which is replaced where it is there.
+/// - Touches: `<id>.json`, which is replaced where it is there; `<id>.json.partial`,
+///   which [`Seal`](super::Seal) has left, is removed.
 ///
 /// ```no_run
 /// # fn example(cx: &talia_pipeline::Context, record: &talia_pipeline::steps::backup::BackupRecord) -> talia_pipeline::Result<()> {
@@ -176,9 +187,11 @@ impl Step for WriteRecord {
     fn action(&self) -> Action<'_, ()> {
         let path = self.place.record(&self.record.id);
         Action::work(format!("write {path}"), move || {
-            write_atomically(&path, self.record.to_json().as_bytes()).map_err(|cause| {
+            let cannot = |cause| {
                 Error::step(format!("the record {path} cannot be written")).caused_by(cause)
-            })
+            };
+            write_atomically(&path, self.record.to_json().as_bytes()).map_err(cannot)?;
+            remove_if_there(&self.place.mark(&self.record.id)).map_err(cannot)
         })
     }
 
@@ -217,6 +230,29 @@ mod tests {
         fs::set_permissions(&inner, fs::Permissions::from_mode(0o755)).unwrap();
         step.make().unwrap();
         assert_eq!(fs::metadata(&inner).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn dumps_without_their_record_go_where_the_run_was_ours() {
+        let folder = Folder::new("orphans");
+        let write = |name: &str| fs::write(folder.path().join(name), "").unwrap();
+        let all = ["a.dump", "a.sql", "a.json.partial", "b.dump", "b.json", "b.json.partial"];
+        all.into_iter().for_each(write);
+        write("by-hand.dump");
+        let removed = RemovePartials::new(&folder.place()).remove().unwrap();
+        assert_eq!(removed, ["a.dump", "a.json.partial", "a.sql", "b.json.partial"]);
+        assert_eq!(folder.names(), ["b.dump", "b.json", "by-hand.dump"]);
+    }
+
+    #[test]
+    fn with_its_record_a_backup_has_no_mark() {
+        let folder = Folder::new("mark");
+        let record = sample("7", 1);
+        fs::write(folder.place().mark(&record.id), "").unwrap();
+        let step = WriteRecord::new(&folder.place(), &record);
+        let Action::Work { work, .. } = step.action() else { unreachable!("it is done here") };
+        work().unwrap();
+        assert_eq!(folder.names(), ["7.json"]);
     }
 
     #[test]

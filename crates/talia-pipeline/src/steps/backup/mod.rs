@@ -9,6 +9,7 @@ mod cluster;
 mod connection;
 mod contents;
 mod count;
+mod drops;
 mod dump;
 mod extensions;
 mod failure;
@@ -26,6 +27,7 @@ mod roles;
 #[cfg(test)]
 mod samples;
 mod schema_hash;
+mod schemas;
 mod scratch;
 mod seal;
 mod server_folders;
@@ -38,8 +40,9 @@ pub use cluster::{
     Cluster, InitCluster, MakeClusterFolders, StartCluster, StopCluster, TuneCluster,
 };
 pub use connection::{Clients, Connection};
-pub use contents::{Contents, Extension, TableRows};
+pub use contents::{Contents, Extension, TableRows, WithoutSchemas};
 pub use count::CountRows;
+pub use drops::{ListDrops, Replaced, RunScript, WriteScript};
 pub use dump::Dump;
 pub use extensions::{ExtensionsThere, TryExtensions};
 pub use folder::{MakePlace, RemovePartials, WriteRecord};
@@ -51,6 +54,7 @@ pub use restore::{PgRestore, Restored};
 pub use retention::{Prune, Retention};
 pub use roles::{CreateRoles, DropRoles, MissingRoles};
 pub use schema_hash::schema_hash;
+pub use schemas::SchemasThere;
 pub use scratch::{CreateScratch, DropScratch};
 pub use seal::{Seal, Sealed};
 pub use server_folders::ServerFolders;

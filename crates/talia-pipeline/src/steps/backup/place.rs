@@ -107,6 +107,16 @@ impl BackupPlace {
         self.folder.join(format!("{id}.json"))
     }
 
+    /// A dump as SQL, while it is restored.
+    pub fn script(&self, id: &BackupId) -> Utf8PathBuf {
+        self.folder.join(format!("{id}.restore.partial"))
+    }
+
+    /// What says that the dumps have their names and the record is not written yet.
+    pub(super) fn mark(&self, id: &BackupId) -> Utf8PathBuf {
+        Self::partial(&self.record(id))
+    }
+
     /// The file with the password, while a backup runs.
     pub fn pass_file(&self, id: &BackupId) -> Utf8PathBuf {
         self.folder.join(format!("{id}.pgpass.partial"))
@@ -130,7 +140,9 @@ impl BackupPlace {
             None => rest,
         };
         let (id, kind) = rest.rsplit_once('.')?;
-        ["dump", "sql", "json", "pgpass"].contains(&kind).then(|| BackupId::new(id).ok())?
+        ["dump", "sql", "json", "pgpass", "restore"]
+            .contains(&kind)
+            .then(|| BackupId::new(id).ok())?
     }
 }
 
@@ -155,6 +167,7 @@ mod tests {
             "a.sql.partial",
             "a.json.partial",
             "a.pgpass.partial",
+            "a.restore.partial",
             ".a.json.12.partial",
         ] {
             assert_eq!(BackupPlace::partial_of(own), BackupId::new("a").ok(), "{own}");

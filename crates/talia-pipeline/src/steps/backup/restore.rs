@@ -17,6 +17,9 @@ use super::{
 pub enum Restored {
     /// All of it is there.
     Whole,
+    /// What it replaces is needed by what the dump does not have, as the server names it:
+    /// `view public.newer depends on table public.a`. Only where it replaces.
+    Blocked(Vec<String>),
     /// The server, or `pg_restore`, does not take what is in the dump: this, and why.
     Broken(String),
 }
@@ -95,6 +98,13 @@ impl PgRestore {
     }
 }
 
+/// What keeps something from being dropped, if it is that.
+fn in_the_way(said: &str) -> Option<Vec<String>> {
+    let (_, rest) = said.split_once("because other objects depend on it\nDETAIL:")?;
+    let lines = rest.lines().map(str::trim).take_while(|line| line.contains(" depends on "));
+    Some(lines.map(str::to_owned).collect())
+}
+
 /// What the dump is to blame for, if it is.
 fn reason(answer: &Answer) -> Option<String> {
     let said = answer.stderr();
@@ -139,9 +149,10 @@ impl Step for PgRestore {
         }
         Action::command(line.operand(self.dump.as_str()), |answer| match answer.exit() {
             0 => Ok(Restored::Whole),
-            _ => match reason(answer) {
-                Some(reason) => Ok(Restored::Broken(reason)),
-                None => Err(failed(answer, "the restore")),
+            _ => match (in_the_way(&answer.stderr()), reason(answer)) {
+                (Some(what), _) => Ok(Restored::Blocked(what)),
+                (None, Some(reason)) => Ok(Restored::Broken(reason)),
+                (None, None) => Err(failed(answer, "the restore")),
             },
         })
     }
@@ -153,6 +164,7 @@ impl Step for PgRestore {
     fn summary(&self, restored: &Restored) -> Summary {
         Summary::line(match restored {
             Restored::Whole => "restored".to_owned(),
+            Restored::Blocked(what) => format!("in the way: {}", what.join("; ")),
             Restored::Broken(reason) => format!("it does not restore: {reason}"),
         })
     }
@@ -198,6 +210,15 @@ mod tests {
                  (entry 3306; 0 16390 TABLE DATA public t talia)"
                     .into()
             )
+        );
+        let needed = "pg_restore: error: could not execute query: ERROR:  cannot drop table a because other objects depend on it\n\
+                      DETAIL:  view v depends on table a\nconstraint c on table n depends on table a\nHINT:  Use DROP ... CASCADE\n";
+        assert_eq!(
+            read(needed).unwrap(),
+            Restored::Blocked(vec![
+                "view v depends on table a".into(),
+                "constraint c on table n depends on table a".into(),
+            ])
         );
         let cut = "pg_restore: error: could not read from input file: end of file\n";
         assert!(matches!(read(cut).unwrap(), Restored::Broken(_)));

@@ -28,7 +28,8 @@ pub struct Sealed {
 /// the disk.
 ///
 /// - In this process: reads both files, hashes them, flushes them to the disk,
-///   renames them and flushes the folder.
+///   marks with `<id>.json.partial` that there is no record yet, renames them and
+///   flushes the folder.
 /// - Touches: the two files and the folder.
 /// - Errors: a schema without its last line, which `pg_dump` writes when all of it
 ///   is written; whatever the file system says.
@@ -74,6 +75,9 @@ impl Seal {
             schema: flushed(&schema)?,
             schema_hash: schema_hash(&sql),
         };
+        // Whoever finds this knows that the dumps are of a run that has ended too early.
+        let mark = self.place.mark(&self.id);
+        File::create(&mark).map_err(|e| cannot(&mark, e))?;
         for path in [&full, &schema] {
             fs::rename(BackupPlace::partial(path), path).map_err(|e| cannot(path, e))?;
         }
@@ -141,7 +145,7 @@ mod tests {
         )
         .unwrap();
         let sealed = step.seal().unwrap();
-        assert_eq!(folder.names(), ["7.dump", "7.sql"]);
+        assert_eq!(folder.names(), ["7.dump", "7.json.partial", "7.sql"]);
         assert!(sealed.full.sha256.starts_with("ba7816bf") && sealed.full.bytes == 3);
         assert_eq!(sealed.schema_hash, schema_hash("CREATE TABLE a ();"));
     }

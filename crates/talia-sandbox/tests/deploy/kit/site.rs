@@ -7,7 +7,7 @@ use talia_pipeline::{
     flows::Remote,
     private::PrivateFolder,
     process::Cancel,
-    protocol::{self, ReleaseId, Released, Request, RevisionId, ServerState, Slot},
+    protocol::{self, Accepted, ReleaseId, Released, Request, RevisionId, ServerState, Slot},
     secret::SecretValue,
     templates::Role,
 };
@@ -192,7 +192,7 @@ impl Site {
     pub(crate) fn rollback_request(&self, to: Option<ReleaseId>) -> Request {
         let by = "test".parse().unwrap();
         let from = self.status().live.unwrap().release;
-        Request::Rollback { to, from, by, run: None, accept_schema: false }
+        Request::Rollback { to, from, by, run: None, accepted: Accepted::default() }
     }
 
     /// A version that does nothing wrong.

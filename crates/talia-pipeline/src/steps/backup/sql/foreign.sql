@@ -8,8 +8,8 @@ WHERE rolname !~ '^pg_' AND oid IN (
   UNION SELECT relowner FROM pg_class
   UNION SELECT nspowner FROM pg_namespace)
 ORDER BY rolname;
--- Extensions, each with everything that cannot be without it, as CLASS/OBJECT: the
--- numbers by which the dump's own list names its entries.
+-- Extensions, and the schemas that are left out, with everything that cannot be without
+-- them, as CLASS/OBJECT: the numbers by which the dump's own list names its entries.
 WITH RECURSIVE needs (classid, objid, refclassid, refobjid) AS (
   SELECT classid, objid, refclassid, refobjid FROM pg_depend
   WHERE deptype <> 'e' AND classid <> 0 AND refclassid <> 'pg_extension'::regclass
@@ -27,22 +27,41 @@ WITH RECURSIVE needs (classid, objid, refclassid, refobjid) AS (
   JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
   -- Every server has this one, and every function in it would be listed.
   WHERE d.deptype = 'e' AND e.extname <> 'plpgsql'
+  -- The schemas stand under 0, which is no extension.
+  UNION ALL
+  SELECT 0, d.classid, d.objid
+  FROM pg_depend d
+  JOIN pg_namespace n ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
+  WHERE n.nspname = ANY (ARRAY(SELECT json_array_elements_text(:'excluded'::json)))
 ), dependent (extension, classid, objid) AS (
   SELECT extension, classid, objid FROM members
   UNION
   SELECT d.extension, n.classid, n.objid
   FROM dependent d JOIN needs n ON n.refclassid = d.classid AND n.refobjid = d.objid
 )
-SELECT json_build_object(
-  'kind', 'extension', 'name', e.extname, 'version', e.extversion,
-  'objects', coalesce(
-    (SELECT json_agg(d.classid || '/' || d.objid ORDER BY d.classid, d.objid)
-     FROM dependent d
-     WHERE d.extension = e.oid
-       -- Of its own members only tables may be in a dump, by their rows.
-       AND (d.classid = 'pg_class'::regclass
-            OR NOT EXISTS (SELECT FROM members m WHERE m.classid = d.classid AND m.objid = d.objid))),
-    '[]'::json))
-FROM pg_extension e
-WHERE e.extname <> 'plpgsql'
-ORDER BY e.extname;
+SELECT line FROM (
+  SELECT e.extname, json_build_object(
+    'kind', 'extension', 'name', e.extname, 'version', e.extversion,
+    'objects', coalesce(
+      (SELECT json_agg(d.classid || '/' || d.objid ORDER BY d.classid, d.objid)
+       FROM dependent d
+       WHERE d.extension = e.oid
+         -- Of its own members only tables may be in a dump, by their rows.
+         AND (d.classid = 'pg_class'::regclass
+              OR NOT EXISTS (SELECT FROM members m WHERE m.classid = d.classid AND m.objid = d.objid))),
+      '[]'::json))
+  FROM pg_extension e
+  WHERE e.extname <> 'plpgsql'
+  UNION ALL
+  SELECT '', json_build_object(
+    'kind', 'without', 'schemas', :'excluded'::json,
+    'objects', coalesce(
+      (SELECT json_agg(d.classid || '/' || d.objid ORDER BY d.classid, d.objid)
+       FROM dependent d
+       WHERE d.extension = 0
+         AND NOT EXISTS (SELECT FROM members m WHERE m.extension = 0
+                         AND m.classid = d.classid AND m.objid = d.objid)),
+      '[]'::json))
+  WHERE json_array_length(:'excluded'::json) > 0
+) AS lines (name, line)
+ORDER BY name;
