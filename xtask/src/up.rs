@@ -59,7 +59,7 @@ fn ran<T: Send>(
 ) -> Result<(Option<T>, ExitCode)> {
     if matches.contains_id("plan") {
         let pipeline = session.pipeline(name, matches, false)?.state(session.state.clone());
-        return Ok((None, print_plan(matches, &pipeline.plan(flow)?)));
+        return Ok((None, print_plan(matches, &pipeline, flow)?));
     }
     let pipeline = session.pipeline(name, matches, true)?;
     let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);

@@ -67,7 +67,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("signals", &["process", "error"]),
     ("state", &["files", "secret", "error"]),
     ("private", &["files", "secret", "world", "error"]),
-    ("plan", &["command_line", "hole", "parse", "quote", "step", "preflight"]),
+    (
+        "plan",
+        &["command_line", "event", "exit_code", "hole", "parse", "quote", "step", "preflight"],
+    ),
     ("preflight", &["parse", "plan", "command_line", "tool", "process", "runner", "error"]),
     (
         "runner",
