@@ -180,6 +180,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             // And what tools write as JSON is read where it is known.
             "parse/app_log.rs",
             "parse/compose.rs",
+            "parse/compose_ps.rs",
             "parse/health.rs",
             "parse/ruff.rs",
             "steps/server/engine.rs",
