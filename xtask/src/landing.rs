@@ -286,10 +286,18 @@ fn published(
         match &verified.skipped {
             Some(reason) => harmless(reason),
             None => format!(
-                "{} files, {} as clients get them; {} gone{}",
+                "{} files, {} as clients get them; {} gone{}{}{}",
                 verified.files,
                 bytes(verified.bytes),
                 verified.gone,
+                match verified.error_pages {
+                    0 => String::new(),
+                    pages => format!("; {pages} in place of an error"),
+                },
+                match verified.unverified.len() {
+                    0 => String::new(),
+                    pages => format!("; {pages} not seen"),
+                },
                 match verified.unasked {
                     0 => String::new(),
                     more => format!(", {more} more not asked for"),
