@@ -7,12 +7,7 @@ use clap::ArgMatches;
 use serde::Serialize;
 use talia_pipeline::{Context, Error, ExitCode, Result, report::console};
 
-use crate::{
-    asking::Asking,
-    cli,
-    environment::Target,
-    session::{plan_code, print_plan},
-};
+use crate::{asking::Asking, cli, environment::Target, session::plan_code};
 
 /// What one such change has of its own.
 pub(crate) trait Change {
@@ -72,22 +67,27 @@ pub(crate) fn carry_out<C: Change>(
         Ok::<_, Error>(session.guard(pipeline)?.state(session.state.clone()))
     };
     if matches.contains_id("plan") {
-        let plan = pipeline(false)?.plan(flow);
+        let pipeline = pipeline(false)?;
+        let plan = pipeline.plan(flow);
         let prospect = seen.take();
         if cli::text(matches, "plan") == Some("json") {
-            let plan = plan?;
-            console::print(&format!("{}\n", plan.to_json_with("prospect", &prospect)));
-            return Ok(plan_code(&plan));
+            let json = match &plan {
+                Ok(plan) => plan.to_json_with("prospect", &prospect),
+                Err(error) => pipeline.unplanned(error).to_json_with("prospect", &prospect),
+            };
+            console::print(&format!("{json}\n"));
+            return Ok(plan_code(&plan?));
         }
         // Where it would be refused, that alone.
         if let Some(prospect) = &prospect {
             console::print(&format!("{}\n", change.told(prospect)));
         }
-        let code = print_plan(matches, &plan?);
+        let plan = plan?;
+        console::print(&plan.to_string());
         if let Some(text) = prospect.as_ref().and_then(C::on_server) {
             console::print(&format!("\non the server: {text}"));
         }
-        return Ok(code);
+        return Ok(plan_code(&plan));
     }
     if asking.is_needed() {
         pipeline(false)?.plan(flow)?;

@@ -65,7 +65,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     };
     if matches.contains_id("plan") {
         let pipeline = session.pipeline("ci", matches, false)?.state(session.state.clone());
-        return Ok(print_plan(matches, &pipeline.plan(flow)?));
+        return print_plan(matches, &pipeline, flow);
     }
     if matches.get_flag("install") {
         let plan = session.pipeline("ci", matches, false)?.plan(flow)?;

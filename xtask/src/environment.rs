@@ -85,8 +85,8 @@ impl Target {
         flow: impl Fn(&Context) -> Result<T>,
     ) -> Result<(Option<T>, ExitCode)> {
         if matches.try_contains_id("plan").unwrap_or(false) {
-            let plan = self.session.pipeline(what, matches, false)?.plan(flow)?;
-            return Ok((None, print_plan(matches, &plan)));
+            let pipeline = self.session.pipeline(what, matches, false)?;
+            return Ok((None, print_plan(matches, &pipeline, flow)?));
         }
         let pipeline = self.session.pipeline(what, matches, true)?;
         let finished = self.session.guard(pipeline)?.run(flow);

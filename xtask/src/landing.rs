@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The flags that let a guard pass, and what each is for.
-const OVERRIDES: [(&str, &str); 7] = [
+const OVERRIDES: [(&str, &str); 9] = [
     ("allow-empty", "Publish a source without any file"),
     ("allow-missing", "Publish a source without a required file"),
     ("allow-large", "Publish files that are too large"),
@@ -31,6 +31,8 @@ const OVERRIDES: [(&str, &str); 7] = [
     ("allow-junk", "Publish what looks like an editor's or a system's leftovers"),
     ("allow-links", "Publish links that leave the source"),
     ("allow-dirty", "Publish what git ignores"),
+    ("allow-outside", "Publish a source that is not in the repository"),
+    ("allow-unreadable", "Leave out what cannot be read"),
 ];
 
 /// How many places are named where there is no plan to count them.
@@ -207,6 +209,8 @@ fn overrides(matches: &ArgMatches) -> Overrides {
         junk: matches.get_flag("allow-junk"),
         links: matches.get_flag("allow-links"),
         dirty: matches.get_flag("allow-dirty"),
+        outside: matches.get_flag("allow-outside"),
+        unreadable: matches.get_flag("allow-unreadable"),
     }
 }
 
@@ -286,10 +290,18 @@ fn published(
         match &verified.skipped {
             Some(reason) => harmless(reason),
             None => format!(
-                "{} files, {} as clients get them; {} gone{}",
+                "{} files, {} as clients get them; {} gone{}{}{}",
                 verified.files,
                 bytes(verified.bytes),
                 verified.gone,
+                match verified.error_pages {
+                    0 => String::new(),
+                    pages => format!("; {pages} in place of an error"),
+                },
+                match verified.unverified.len() {
+                    0 => String::new(),
+                    pages => format!("; {pages} not seen"),
+                },
                 match verified.unasked {
                     0 => String::new(),
                     more => format!(", {more} more not asked for"),

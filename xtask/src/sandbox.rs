@@ -66,7 +66,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
         "down" => {
             let flow = |cx: &Context| down(cx, &place);
             if matches.contains_id("plan") {
-                return Ok(print_plan(matches, &quiet(&session, matches)?.plan(flow)?));
+                return print_plan(matches, &quiet(&session, matches)?, flow);
             }
             Ok(loud(&session, matches)?.run(flow).exit_code)
         }
@@ -103,7 +103,7 @@ fn bring_up(session: &Session, place: &Place, matches: &ArgMatches) -> Result<Ex
         put_agents(cx, place, &wish.clone().agent(agent))
     };
     if matches.contains_id("plan") {
-        return Ok(print_plan(matches, &quiet(session, matches)?.plan(flow)?));
+        return print_plan(matches, &quiet(session, matches)?, flow);
     }
     let finished = loud(session, matches)?.run(flow);
     if finished.result.is_ok() {

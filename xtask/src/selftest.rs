@@ -57,7 +57,7 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     };
     if matches.contains_id("plan") {
         let pipeline = session.pipeline("selftest", matches, false)?;
-        return Ok(print_plan(matches, &pipeline.plan(flow)?));
+        return print_plan(matches, &pipeline, flow);
     }
     let mut installed = Installed::default();
     if matches.get_flag("install") {

@@ -186,13 +186,23 @@ fn workspace(world: &World) -> Utf8PathBuf {
         .to_owned()
 }
 
-/// Prints a plan in the format that `--plan` asks for.
-pub(crate) fn print_plan(matches: &ArgMatches, plan: &talia_pipeline::Plan) -> ExitCode {
-    match cli::text(matches, "plan") {
-        Some("json") => console::print(&format!("{}\n", plan.to_json())),
-        _ => console::print(&plan.to_string()),
+/// Prints a flow's plan in the format that `--plan` asks for. As JSON also why there is
+/// none: a program reads one document, however it ends.
+pub(crate) fn print_plan<T>(
+    matches: &ArgMatches,
+    pipeline: &Pipeline,
+    flow: impl FnOnce(&Context) -> Result<T>,
+) -> Result<ExitCode> {
+    let plan = pipeline.plan(flow);
+    match (cli::text(matches, "plan"), &plan) {
+        (Some("json"), Ok(plan)) => console::print(&format!("{}\n", plan.to_json())),
+        (Some("json"), Err(error)) => {
+            console::print(&format!("{}\n", pipeline.unplanned(error).to_json()));
+        }
+        (_, Ok(plan)) => console::print(&plan.to_string()),
+        (_, Err(_)) => {}
     }
-    plan_code(plan)
+    Ok(plan_code(&plan?))
 }
 
 /// The exit code of a plan: whether what it needs is there.

@@ -6,7 +6,6 @@ use talia_pipeline::{
     flows::{Local, local_down, local_up},
     report::console,
     settings::Environment,
-    templates::LocalCompose,
 };
 
 use crate::{
@@ -16,10 +15,10 @@ use crate::{
 
 pub(crate) fn command() -> Command {
     common("up")
-        .about("Build the backend and start it on this machine, at 127.0.0.1:8000")
+        .about("Build the backend and start it on this machine")
         .after_help(
-            "Its own compose file and override are used, or infra/compose/local.yml where it has \
-             none.\n\nExamples:\n  cargo xtask up\n  cargo xtask up --plan",
+            "Its own compose file and override are used, with the port that they publish; or \
+             infra/compose/local.yml where\nit has none, at 127.0.0.1:8000.\n\nExamples:\n  cargo xtask up\n  cargo xtask up --plan",
         )
 }
 
@@ -34,13 +33,15 @@ fn common(name: &'static str) -> Command {
 pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     let session = Session::open(matches, world)?;
     let flow = |cx: &Context| local_up(cx, &local(&session, cx)?);
-    let (revision, code) = ran("up", &session, matches, flow)?;
-    if let Some(revision) = revision {
-        let address = LocalCompose::ADDRESS;
-        console::print(&format!(
-            "\nThe backend ({revision}) answers at:\n  {address}/api/docs\n\
-             End it with:\n  cargo xtask down\n"
-        ));
+    let (started, code) = ran("up", &session, matches, flow)?;
+    if let Some(started) = started {
+        let told = match started.answers {
+            Some((address, revision)) => {
+                format!("The backend ({revision}) answers at:\n  {address}/api/docs\n")
+            }
+            None => "The backend's containers are well; it was not asked by a port.\n".to_owned(),
+        };
+        console::print(&format!("\n{told}End it with:\n  cargo xtask down\n"));
     }
     Ok(code)
 }
@@ -59,7 +60,7 @@ fn ran<T: Send>(
 ) -> Result<(Option<T>, ExitCode)> {
     if matches.contains_id("plan") {
         let pipeline = session.pipeline(name, matches, false)?.state(session.state.clone());
-        return Ok((None, print_plan(matches, &pipeline.plan(flow)?)));
+        return Ok((None, print_plan(matches, &pipeline, flow)?));
     }
     let pipeline = session.pipeline(name, matches, true)?;
     let finished = session.guard(pipeline)?.state(session.state.clone()).run(flow);
@@ -73,6 +74,7 @@ fn local<'a>(session: &'a Session, cx: &Context) -> Result<Local<'a>> {
         root: session.root.clone(),
         backend: session.backend(cx)?,
         settings: &session.settings.backend,
+        service: (own.server.service, own.server.app_port),
         health: own.server.health.path,
         state: &session.state,
     })

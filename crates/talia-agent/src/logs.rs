@@ -44,7 +44,9 @@ impl Ask<'_> {
         let id = query.request_id.as_ref().map(AsRef::as_ref);
         let is_asked =
             |line: &str| id.is_none_or(|id| app_log::read(line).request_id.as_deref() == Some(id));
-        let mut lines = tail.last(SHOWN_FIRST).map_err(cannot)?;
+        let is_own = |line: &&String| is_asked(line);
+        let last = tail.last(SHOWN_FIRST).map_err(cannot)?;
+        let mut lines: Vec<String> = last.iter().filter(is_own).cloned().collect();
         if id.is_some() || query.since.is_some() {
             // What was asked for may be further back.
             let mut pipeline = self.pipeline(&self.site.signals);
@@ -52,12 +54,16 @@ impl Ask<'_> {
         }
         let mut quiet = 0;
         while !self.site.signals.is_cancelled() && !self.feed.is_gone() {
-            for line in lines.iter().filter(|line| is_asked(line)) {
-                self.feed.tell(&Event::Output {
+            for line in &lines {
+                let event = Event::Output {
                     id: "logs".to_owned(),
                     stream: Stream::Stdout,
                     text: masker.mask(line).into_owned(),
-                });
+                };
+                // Nobody but the client is kept waiting by one that reads slowly.
+                if !self.feed.tell_in_turn(&event, || self.site.signals.is_cancelled()) {
+                    return Ok(ExitCode::Success);
+                }
             }
             quiet = if lines.is_empty() { quiet + 1 } else { 0 };
             if quiet == QUIET {
@@ -66,6 +72,7 @@ impl Ask<'_> {
             }
             std::thread::sleep(NAP);
             lines = tail.more().map_err(cannot)?;
+            lines.retain(|line| is_asked(line));
         }
         Ok(ExitCode::Success)
     }

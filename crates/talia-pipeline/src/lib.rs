@@ -102,7 +102,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Failure, Outcome, Stream};
 pub use exit_code::ExitCode;
 pub use pipeline::{Finished, Pipeline};
-pub use plan::Plan;
+pub use plan::{Plan, Unplanned};
 pub use report::Report;
 pub use runner::Fake;
 pub use state::{State, state_dir};

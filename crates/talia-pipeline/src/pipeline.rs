@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{Event, Failure},
     exit_code::ExitCode,
-    plan::Plan,
+    plan::{Plan, Unplanned},
     preflight::{self, Requirement},
     process::{self, Cancel, RUN_MARK, RunMark, Supervisor},
     report::Report,
@@ -251,7 +251,15 @@ impl Pipeline {
         let shell = self.shell("plan")?;
         let plan = self.record(&shell, flow);
         shell.supervisor().finish(self.limits.grace);
-        plan
+        plan.map_err(|error| error.map_texts(&|text| shell.masked_text(text)))
+    }
+
+    /// Why [`Pipeline::plan`] has given this error instead, for other programs; masked.
+    pub fn unplanned(&self, error: &Error) -> Unplanned {
+        let (began, code) = (self.world.elapsed(), error.exit_code());
+        let event = self.finished_event(&Progress::default(), &[], began, Some(error), code);
+        let event = masked(event, &Masker::new(self.secrets.values()));
+        Unplanned::new(&self.name, &self.root, event, code)
     }
 
     fn record<T>(

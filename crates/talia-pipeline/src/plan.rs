@@ -3,11 +3,13 @@
 
 use std::fmt::{self, Write as _};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::{
     command_line::{CommandLine, Effect, Leaves},
+    event::{Event, Failure},
+    exit_code::ExitCode,
     hole,
     parse::visible,
     preflight::Requirement,
@@ -148,15 +150,51 @@ impl Plan {
 
     /// The same with one more field, for what a flow has found out beside its steps.
     pub fn to_json_with(&self, name: &str, found: &impl Serialize) -> String {
-        let mut plan = serde_json::to_value(self).unwrap_or_default();
-        plan[name] = serde_json::to_value(found).unwrap_or_default();
-        hole::shown(&serde_json::to_string_pretty(&plan).unwrap_or_default())
+        with(self, name, found)
     }
+}
+
+/// Why there is no plan, for programs: in the place of the steps what stands against them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unplanned {
+    flow: String,
+    root: Utf8PathBuf,
+    refused: Vec<Failure>,
+    exit_code: u8,
+}
+
+impl Unplanned {
+    /// What a run of this flow would have ended with.
+    pub(crate) fn new(flow: &str, root: &Utf8Path, finished: Event, code: ExitCode) -> Self {
+        let refused = match finished {
+            Event::FlowFinished { failures, .. } => failures,
+            // A secret that is a word of our own leaves nothing that can be read.
+            _ => Vec::new(),
+        };
+        Self { flow: flow.to_owned(), root: root.to_owned(), refused, exit_code: code.code() }
+    }
+
+    /// As one JSON object, indented: `flow`, `root`, `refused` with `message`, `hint` and
+    /// `exit_code` of each, and the `exit_code` of all.
+    pub fn to_json(&self) -> String {
+        hole::shown(&serde_json::to_string_pretty(self).unwrap_or_default())
+    }
+
+    /// The same with one more field, as [`Plan::to_json_with`].
+    pub fn to_json_with(&self, name: &str, found: &impl Serialize) -> String {
+        with(self, name, found)
+    }
+}
+
+fn with(plan: &impl Serialize, name: &str, found: &impl Serialize) -> String {
+    let mut plan = serde_json::to_value(plan).unwrap_or_default();
+    plan[name] = serde_json::to_value(found).unwrap_or_default();
+    hole::shown(&serde_json::to_string_pretty(&plan).unwrap_or_default())
 }
 
 impl Plan {
     /// Long paths that the text for people writes as variables.
-    fn names(&self) -> Vec<(&'static str, &camino::Utf8Path)> {
+    fn names(&self) -> Vec<(&'static str, &Utf8Path)> {
         let state = self.state.as_deref().map(|state| ("STATE", state));
         let mut names: Vec<_> = state.into_iter().chain([("ROOT", self.root.as_path())]).collect();
         // A path that has to be quoted cannot be put together from a variable.
@@ -218,7 +256,7 @@ impl fmt::Display for Plan {
 
 /// Writes the tree for people.
 struct Tree<'a> {
-    names: &'a [(&'static str, &'a camino::Utf8Path)],
+    names: &'a [(&'static str, &'a Utf8Path)],
 }
 
 impl Tree<'_> {
@@ -279,7 +317,7 @@ impl Tree<'_> {
             }
         }
         if let Some(work) = &planned.work {
-            let named = |text: String, (name, path): &(&str, &camino::Utf8Path)| {
+            let named = |text: String, (name, path): &(&str, &Utf8Path)| {
                 text.replace(path.as_str(), &format!("${name}"))
             };
             let work = self.names.iter().fold(hole::shown(work), named);

@@ -17,8 +17,8 @@ use crate::{
     },
     settings::WriteSettings,
     steps::{
-        CertificateMade, ContainerMade, ContainerStarted, Exec, FileCopied, ImageMade, KeyMade,
-        Kind, Labelled, NetworkMade, Removed,
+        CertificateMade, ContainerMade, ContainerStarted, Exec, FileCopied, ImageMade, ImagesOf,
+        KeyMade, Kind, Labelled, NetworkMade, Removed, Untagged,
     },
 };
 
@@ -73,16 +73,23 @@ pub struct Status {
     pub parts: Vec<Part>,
 }
 
-/// Everything that carries the sandbox's labels.
+/// Everything that carries the sandbox's labels, and what this machine's engine has of
+/// its registry.
 struct There {
+    images: Vec<String>,
     containers: Vec<(String, bool)>,
     networks: Vec<(String, bool)>,
     volumes: Vec<(String, bool)>,
 }
 
-fn there(cx: &Context, place: &Place) -> Result<There> {
+fn there(cx: &Context, place: &Place, known: Option<&Facts>) -> Result<There> {
     let ask = |kind| cx.observe(Labelled::new(kind, place.labels()));
     Ok(There {
+        images: match known {
+            // Deploys build here, and push from here.
+            Some(facts) => cx.observe(ImagesOf::new(facts.repository()))?,
+            None => Vec::new(),
+        },
         containers: ask(Kind::Container)?,
         networks: ask(Kind::Network)?,
         volumes: ask(Kind::Volume)?,
@@ -97,7 +104,7 @@ fn there(cx: &Context, place: &Place) -> Result<There> {
 /// there already; whatever a step says.
 pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
     let known = cx.observe(ReadFacts(place.clone()))?;
-    let there = there(cx, place)?;
+    let there = there(cx, place, known.as_ref())?;
     if let Some(facts) = known.filter(|facts| facts.complete && is_whole(place, facts, &there)) {
         is_as_wished(place, &facts, wish)?;
         let stopped = there.containers.iter().filter(|(_, runs)| !runs);
@@ -132,12 +139,13 @@ pub fn up(cx: &Context, place: &Place, wish: &Wish) -> Result<()> {
     put_agents(cx, place, wish)
 }
 
-/// Takes a sandbox down; nothing is left of it.
+/// Takes a sandbox down; nothing is left of it, nor of what deploys have built for it here.
 ///
 /// # Errors
 /// Whatever a step says.
 pub fn down(cx: &Context, place: &Place) -> Result<()> {
-    let there = there(cx, place)?;
+    let known = cx.observe(ReadFacts(place.clone()))?;
+    let there = there(cx, place, known.as_ref())?;
     clear(cx, there)?;
     cx.run(Forget(place.clone()))
 }
@@ -208,7 +216,7 @@ fn clear(cx: &Context, there: There) -> Result<()> {
             cx.run(Removed::new(kind, names(found)))?;
         }
     }
-    Ok(())
+    if there.images.is_empty() { Ok(()) } else { cx.run(Untagged::new(there.images)) }
 }
 
 fn images(cx: &Context, place: &Place) -> Result<()> {
@@ -425,6 +433,10 @@ fn capabilities(status: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use talia_pipeline::{Pipeline, State, World};
+
     use super::*;
 
     #[test]
@@ -433,5 +445,41 @@ mod tests {
         assert!(!names.contains(&"SYS_RESOURCE".to_owned()));
         assert!(names.contains(&"SYS_ADMIN".to_owned()));
         assert_eq!(capabilities("").len(), CAPABILITIES.len());
+    }
+
+    #[test]
+    fn what_deploys_have_built_for_a_sandbox_goes_with_it_and_nothing_else() {
+        let folder = format!("talia-sandbox-down-{}", std::process::id());
+        let folder = camino::Utf8PathBuf::from_path_buf(std::env::temp_dir().join(folder)).unwrap();
+        let place = Place::new(&State::new(&folder), "two").unwrap();
+        let (bin, log) = (folder.join("bin"), folder.join("log"));
+        let engine = format!(
+            "#!/bin/sh\necho \"$*\" >> {log}\ncase \"$*\" in\n\
+             'image ls '*) for last; do :; done; echo \"$last main-1 <none>\"\n\
+             echo 'talia ci-1 <none>' ;;\n--version|version*|info*) echo 20.10.24 ;;\nesac\n"
+        );
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("docker"), engine).unwrap();
+        fs::set_permissions(bin.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+        let real = World::real().unwrap();
+        let path = format!("{bin}:{}", real.variable("PATH").unwrap());
+        let world = real.with("PATH", path);
+        let asked = || {
+            drop(fs::remove_file(&log));
+            let mut pipeline = Pipeline::new("down", "/", world.clone());
+            pipeline.run(|cx| down(cx, &place)).result.unwrap();
+            fs::read_to_string(&log).unwrap()
+        };
+        let wish = Wish::new(&place);
+        let make = MakeFacts::new(&place, &wish);
+        let Action::Work { work, .. } = make.action() else { unreachable!("it is work") };
+        let own = work().unwrap().repository();
+        let with = asked();
+        assert!(with.contains(&format!("image rm --force -- {own}:main-1")), "{with}");
+        assert!(!with.contains("talia:ci-1"), "{with}");
+        // Its port has gone with it: nothing can be said of its images any more.
+        let without = asked();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(without.contains("container ls") && !without.contains("image"), "{without}");
     }
 }

@@ -140,6 +140,35 @@ fn several_projects_are_listed() {
 }
 
 #[test]
+fn a_plan_for_a_program_is_one_document_also_where_there_is_none() {
+    let (folder, target) = (Temp::new(), Temp::new());
+    folder.write(
+        "infra/pipeline.toml",
+        "[backend]\nroot = \"app\"\n[backend.image]\nrepository = \"r.example/x\"\n\
+         [environments.staging]\naddress = \"127.0.0.1\"\nport = 1\n",
+    );
+    folder.write("app/requirements.txt", "");
+    for (args, message, code) in [
+        (&["up", "--plan=json"][..], "no compose file", 2),
+        (&["unlock", "--env", "staging", "--plan=json"], "127.0.0.1", 3),
+        (&["deploy", "backend", "--env", "staging", "--plan=json"], "127.0.0.1", 3),
+    ] {
+        let mut xtask = xtask(folder.path(), args);
+        xtask.env("CARGO_TARGET_DIR", target.path().as_str());
+        let ran = ran(&mut xtask);
+        ran.expect(code, &["error: "]);
+        let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(told["flow"], args[0]);
+        assert_eq!(
+            (&told["exit_code"], &told["refused"][0]["exit_code"]),
+            (&code.into(), &code.into())
+        );
+        let why = told["refused"][0]["message"].as_str().unwrap();
+        assert!(why.contains(message), "{why}");
+    }
+}
+
+#[test]
 fn help_is_no_mistake() {
     let folder = Temp::new();
     for command in ["ci", "doctor", "coverage", "selftest"] {

@@ -98,7 +98,8 @@ impl<'a> Wish<'a> {
     }
 }
 
-/// Refuses a commit that does not contain what is live. Where the environment's history is
+/// Refuses a commit that does not contain what is live, also where this clone cannot tell.
+/// Where the environment's history is
 /// not kept, by a branch, only an older one is refused. `back` is the command that goes
 /// back on purpose.
 pub(super) fn refuse_older(
@@ -112,12 +113,19 @@ pub(super) fn refuse_older(
     match cx.observe(Ancestor::new(root, live.commit(), revision.commit())) {
         Ok(true) => return Ok(()),
         Ok(false) => {}
-        Err(error) if error.kind() == ErrorKind::Usage && !is_kept => {
-            cx.note(format!(
-                "this clone does not have {}, which is live: it is replaced",
-                live.short()
-            ));
-            return Ok(());
+        Err(error) if error.kind() == ErrorKind::Usage => {
+            let lacks = format!("this clone does not have {}, which is live", live.short());
+            if !is_kept {
+                cx.note(format!("{lacks}: it is replaced"));
+                return Ok(());
+            }
+            let fetch = error.hint_text().unwrap_or_default().to_owned();
+            return Err(Error::refused(format!(
+                "{lacks}: nobody can tell whether {} goes back behind it",
+                revision.short()
+            ))
+            .caused_by(error)
+            .hint(fetch));
         }
         Err(error) => return Err(error),
     }

@@ -275,7 +275,8 @@ fn keeps_latest(
         Ok(true) => Ok(None),
         Ok(false) => Ok(Some(format!("it names {}, which is not older", before.short()))),
         Err(error) if error.kind() == ErrorKind::Usage => {
-            Ok(Some(format!("it names {}, which this clone does not have", before.short())))
+            let short = before.short();
+            Ok(Some(format!("it names {short}, which this clone does not have: `git fetch` it")))
         }
         Err(error) => Err(error),
     }

@@ -140,17 +140,33 @@ fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
 /// When the commit may not go there, when the source cannot be read, or when the server
 /// does not answer.
 pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<LandingProspect> {
-    let local = order.remote.open_beside(cx, order.index.clone())?;
+    let mut local = order.remote.open_beside(cx, order.index.clone())?;
+    if order.guards.overrides.unreadable {
+        let left_out;
+        (local, left_out) = local.without_unreadable();
+        if !left_out.is_empty() {
+            cx.note(format!("left out, because it cannot be read: {left_out}"));
+        }
+    }
     let repository = cx.observe(RepositoryRoot::new(&order.root))?;
-    if let Some(refused) = Guards::outside(&local, &repository) {
+    if let Some(refused) = order.guards.outside(&local, &repository) {
         return Err(refused.into());
     }
+    let is_outside = !local.is_in(&repository);
     let known = match order.remote.has_agent() {
         true => cx.observe_once(KnownHash::new(&order.known))?,
         false => None,
     };
     let branch = order.environment.branch.as_deref();
     let (mut index, uncommitted, differs) = match branch {
+        _ if is_outside => {
+            cx.note(
+                "the source is not in the repository: what is published is marked as no commit's",
+            );
+            // Git has nothing to tell of it.
+            let ask = RepositoryRoot::new(&order.root);
+            (beside_index(cx, order, known, &local, ask)?.0, Vec::new(), false)
+        }
         Some(_) => {
             let ask = Uncommitted::new(&repository, local.source.as_str());
             let (index, uncommitted) = beside_index(cx, order, known, &local, ask)?;
@@ -165,7 +181,10 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
         }
     };
     let wish = Wish::new(&order.root, &order.source).branch(branch).differs(differs);
-    let chosen = wish.choose(cx)?;
+    let mut chosen = wish.choose(cx)?;
+    if is_outside {
+        chosen.revision = chosen.revision.dirty();
+    }
     let refused = |deletions| {
         let (index, repository) = (&local, repository.as_path());
         order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })

@@ -31,7 +31,7 @@ pub use diff_landing::{FileDiff, diff_landing};
 pub use drill::{DrillOrder, DrillPlace, drill};
 pub use image::image;
 pub use interpreter::interpreter;
-pub use local::{Local, local_down, local_up};
+pub use local::{Local, LocalBackend, local_down, local_up};
 pub use python_env::{python_env, tool_env};
 pub use remote::Remote;
 pub use restore::{Dependents, RestoreOutlook, RestoreReport, restore, restore_outlook};

@@ -15,8 +15,8 @@ use crate::{
         git::{CommittedFile, FreshFolder, GitArchive, LeftOut, RepositoryRoot, Unpack},
         image::Builder,
         registry::{
-            BuilderDriver, DockerConfig, ImageLabels, ImagePush, ImageTag, Manifest, PushedDigest,
-            RegistryImage, RegistryLogin, RemoveDockerConfig, registry_of,
+            BuilderDriver, DockerConfig, Driver, ImageLabels, ImagePush, ImageTag, Manifest,
+            PushedDigest, RegistryImage, RegistryLogin, RemoveDockerConfig, registry_of,
         },
     },
 };
@@ -28,6 +28,8 @@ use super::{
 
 /// What the tags of commits begin with.
 const PREFIX: &str = "main";
+/// How the buildx plugin is installed.
+const PLUGIN: &str = "`cargo xtask ci image --install` brings it in";
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -201,9 +203,22 @@ pub fn find(cx: &Context, chosen: &Chosen, registry: &Registry) -> Result<Option
         cx.note(format!("the registry has {} already: it is not built again", revision.short()));
         return Ok(Some(there.manifest.digest));
     }
-    let told = there.revision.map_or("no revision".to_owned(), |other| other.to_string());
-    cx.note(format!("the registry's {tag} names {told}: it is built anew"));
+    cx.note(anew(registry.client, &tag, there.revision.as_ref()));
     Ok(None)
+}
+
+/// Why an image that is there is not taken.
+fn anew(client: Builder, tag: &ImageTag, names: Option<&RevisionId>) -> String {
+    match (client, names) {
+        (_, Some(other)) => format!("the registry's {tag} names {other}: it is built anew"),
+        (Builder::Buildx, None) => {
+            format!("the registry's {tag} names no revision: it is built anew")
+        }
+        (Builder::BuildKit, None) => format!(
+            "without docker's buildx plugin nobody can tell which revision the registry's {tag} \
+             names: it is built anew; {PLUGIN}"
+        ),
+    }
 }
 
 /// Builds the image of a commit from the commit's own files, or from a tree that
@@ -271,18 +286,30 @@ fn attests(cx: &Context, registry: &Registry) -> Result<bool> {
                 Some(config) => ask.config(config),
                 None => ask,
             };
-            let driver = cx.observe(ask)?;
-            if driver.attests() {
-                return Ok(true);
-            }
-            format!("the builder `{}`", driver.name())
+            Some(cx.observe(ask)?)
         }
-        Builder::BuildKit => "docker without buildx".to_owned(),
+        Builder::BuildKit => None,
     };
-    cx.note(format!(
-        "{driver} attaches no SBOM and no provenance; `docker buildx create --use` makes one that does"
-    ));
+    if driver.as_ref().is_some_and(Driver::attests) {
+        return Ok(true);
+    }
+    cx.note(unattested(driver.as_ref()));
     Ok(false)
+}
+
+/// What is not made, and what it needs; without a driver there is no plugin.
+fn unattested(driver: Option<&Driver>) -> String {
+    match driver {
+        Some(driver) => format!(
+            "the builder `{}` attaches no SBOM and no provenance; `docker buildx create --use` \
+             makes one that does",
+            driver.name()
+        ),
+        None => format!(
+            "docker's buildx plugin is not there, so no SBOM and no provenance are made; {PLUGIN}, \
+             then `docker buildx create --use` makes a builder that attaches them"
+        ),
+    }
 }
 
 /// Puts the commit's files into a folder of their own.

@@ -67,6 +67,17 @@ impl Filters {
         self
     }
 
+    /// Hides these places of the source, whatever other rules say.
+    #[must_use]
+    pub(super) fn hiding<'a>(mut self, paths: impl IntoIterator<Item = &'a TreePath>) -> Self {
+        let hidden = paths.into_iter().filter_map(|path| {
+            let (itself, _) = exactly(path.as_str());
+            Rule::one_sided(Side::Sender, &itself)
+        });
+        self.rules.splice(0..0, hidden);
+        self
+    }
+
     /// Adds the rules of a file, which is named so in errors: one a line; blank lines
     /// and those that begin with `#` or `;` say nothing.
     ///
@@ -146,12 +157,18 @@ impl Filters {
 /// The rules that keep a place of the server: a file or link there, a folder and all
 /// that is in it.
 fn stays(path: &str) -> impl Iterator<Item = Rule> {
+    let (itself, inside) = exactly(path);
+    let patterns = [itself, inside];
+    patterns.into_iter().filter_map(|pattern| Rule::one_sided(Side::Receiver, &pattern))
+}
+
+/// The patterns of one place at this path, and of all that is in it.
+fn exactly(path: &str) -> (String, String) {
     let escaped = path.replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?");
     let escaped = escaped.replace('[', r"\[");
     // Without a star, a backslash would be itself.
     let itself = if path.contains(['*', '?', '[']) { &escaped } else { path };
-    let patterns = [format!("/{itself}"), format!("/{escaped}/***")];
-    patterns.into_iter().filter_map(|pattern| Rule::one_sided(Side::Receiver, &pattern))
+    (format!("/{itself}"), format!("/{escaped}/***"))
 }
 
 impl Default for Filters {

@@ -91,8 +91,12 @@ pub struct Overrides {
     pub junk: bool,
     /// Links that leave the tree.
     pub links: bool,
-    /// What is not committed.
+    /// What git ignores.
     pub dirty: bool,
+    /// A source that is not in the repository.
+    pub outside: bool,
+    /// What cannot be read is left out; see [`LocalIndex::without_unreadable`].
+    pub unreadable: bool,
 }
 
 /// Judges what is to be published before anything is sent.
@@ -140,9 +144,10 @@ impl Guards {
             if is_let { None } else { on(guard, &places()) }
         };
         let all = [
-            Self::outside(index, facts.repository),
+            self.outside(index, facts.repository),
             on(Guard::NotUtf8, &problems.not_utf8),
             on(Guard::Special, &problems.special),
+            // What could not be left out either is still there.
             on(Guard::Unreadable, &problems.unreadable),
             on(Guard::Changed, &problems.changed),
             on(Guard::TooDeep, &problems.too_deep),
@@ -159,9 +164,9 @@ impl Guards {
     }
 
     /// Refuses a source of which git has nothing to tell.
-    pub(crate) fn outside(index: &LocalIndex, repository: &Utf8Path) -> Option<Refused> {
-        let source = &index.source;
-        (!source.starts_with(repository)).then(|| Refused::outside(source, repository))
+    pub(crate) fn outside(&self, index: &LocalIndex, repository: &Utf8Path) -> Option<Refused> {
+        let is_refused = !index.is_in(repository) && !self.overrides.outside;
+        is_refused.then(|| Refused::outside(&index.source, repository))
     }
 
     fn empty(&self, index: &LocalIndex) -> Option<Refused> {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::{Filters, Tree};
+use super::{Filters, Tree, TreePath};
 
 /// The source as it is on this machine, without what its filters hide.
 ///
@@ -20,11 +20,41 @@ pub struct LocalIndex {
     pub filters: Filters,
     /// What cannot be published. The tree is not whole while there is anything.
     pub problems: Problems,
+    /// What of it could be left out: places of [`Problems::unreadable`], folders among them.
+    pub unreadable: Vec<TreePath>,
     /// How much there was to do.
     pub counts: IndexCounts,
     /// What [`KeepIndex`](crate::steps::landing::KeepIndex) writes, so that the next index
     /// reads no file again; `None` when the file has it already.
     pub cache: Option<Vec<u8>>,
+}
+
+impl LocalIndex {
+    /// Whether the source is in this repository.
+    pub fn is_in(&self, repository: &Utf8Path) -> bool {
+        self.source.starts_with(repository)
+    }
+
+    /// Leaves out what cannot be read: it is hidden as by a filter. Gives it as well.
+    #[must_use]
+    pub fn without_unreadable(mut self) -> (Self, Places) {
+        let left_out = std::mem::take(&mut self.unreadable);
+        if left_out.is_empty() || left_out.len() != self.problems.unreadable.count() {
+            // Such as the source itself, which nobody can leave out.
+            return (self, Places::default());
+        }
+        let is_left_out =
+            |path: &TreePath| left_out.iter().any(|one| path == one || path.is_below(one));
+        self.tree = self
+            .tree
+            .iter()
+            .filter(|(path, _)| !is_left_out(path))
+            .map(|(path, entry)| (path.clone(), entry.clone()))
+            .collect();
+        self.filters = self.filters.hiding(&left_out);
+        let told = std::mem::take(&mut self.problems.unreadable);
+        (self, told)
+    }
 }
 
 /// How much an index had to look at.
@@ -120,6 +150,7 @@ impl fmt::Display for Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::landing::{ContentHash, Entry};
 
     #[test]
     fn a_long_list_is_cut_and_counted() {
@@ -130,5 +161,37 @@ mod tests {
         );
         let places: Places = ["b", "a b"].into_iter().collect();
         assert_eq!(places.to_string(), "`a b`, `b`");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out_with_all_that_is_in_it() {
+        let paths = ["a.html", "private/", "private/x", "secret*.txt", "secret-1.txt"];
+        let tree: Tree = paths
+            .iter()
+            .map(|path| match path.strip_suffix('/') {
+                Some(folder) => (folder.parse().unwrap(), Entry::folder()),
+                None => (path.parse().unwrap(), Entry::file(1, ContentHash::of(b"x"))),
+            })
+            .collect();
+        let unreadable = ["private", "secret*.txt"];
+        let index = LocalIndex {
+            tree,
+            problems: Problems { unreadable: unreadable.iter().collect(), ..Problems::default() },
+            unreadable: unreadable.iter().map(|path| path.parse().unwrap()).collect(),
+            ..LocalIndex::default()
+        };
+        let (left, told) = index.clone().without_unreadable();
+        assert_eq!(told.to_string(), "`private`, `secret*.txt`");
+        let kept: Vec<String> = left.tree.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(kept, ["a.html", "secret-1.txt"]);
+        assert!(left.problems.unreadable.is_empty());
+        let hides = |path: &str| left.filters.hides(&path.parse().unwrap(), false);
+        assert!(hides("private/x") && hides("secret*.txt"));
+        assert!(!hides("secret-1.txt") && !hides("a.html") && !hides("d/private"));
+        assert!(!left.filters.protects(&"private".parse().unwrap(), true), "it goes there");
+        // The source itself has no name to be left out by.
+        let top = LocalIndex { unreadable: Vec::new(), ..index };
+        let (left, told) = top.without_unreadable();
+        assert!(told.is_empty() && !left.problems.unreadable.is_empty());
     }
 }

@@ -5,6 +5,7 @@ pub mod app_log;
 pub mod buildkit;
 pub mod cobertura;
 pub mod compose;
+pub mod compose_ps;
 pub mod database_url;
 pub mod env_file;
 pub mod git_status;

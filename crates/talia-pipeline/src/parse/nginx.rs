@@ -1,7 +1,10 @@
 //! What `nginx -T` shows of the whole configuration: enough to see where requests for
 //! a host go; and what a site that is pushed asks for.
 
+mod error_pages;
 mod included;
+
+pub use error_pages::ErrorPage;
 
 /// One directive, and what is in its block: of an `include`, what the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Site {
     pub caches_open_files: bool,
     /// Whether links are refused somewhere in it, so that no folder may be one.
     pub refuses_links: bool,
+    /// Pages in place of an error that may be had by no name of their own.
+    pub error_pages: Vec<ErrorPage>,
 }
 
 /// A `proxy_pass`.
@@ -89,7 +94,7 @@ impl Site {
 /// ```
 pub fn sites(shown: &str) -> Vec<Site> {
     let mut found = Vec::new();
-    collect(&included::whole(shown), Inherited::default(), &mut found);
+    collect(&included::whole(shown), &Inherited::default(), &mut found);
     found
 }
 
@@ -198,30 +203,33 @@ fn is_fitting(name: &str, rest: &[String], folders: &[&str]) -> bool {
 }
 
 /// What holds in a block unless it says otherwise.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Inherited {
     caches: bool,
     refuses_links: bool,
+    error_pages: Vec<ErrorPage>,
 }
 
 impl Inherited {
-    fn within(self, block: &[Directive]) -> Self {
+    fn within(&self, block: &[Directive]) -> Self {
+        let own = error_pages::of_block(block);
         Self {
             caches: is_on(block, "open_file_cache").unwrap_or(self.caches),
             refuses_links: is_on(block, "disable_symlinks").unwrap_or(self.refuses_links),
+            error_pages: if own.is_empty() { self.error_pages.clone() } else { own },
         }
     }
 }
 
-fn collect(tree: &[Directive], inherited: Inherited, found: &mut Vec<Site>) {
+fn collect(tree: &[Directive], inherited: &Inherited, found: &mut Vec<Site>) {
     let inherited = inherited.within(tree);
     for directive in tree {
         if directive.words.first().is_some_and(|name| name == "server")
             && !directive.block.is_empty()
         {
-            found.push(site(&directive.block, inherited));
+            found.push(site(&directive.block, &inherited));
         } else {
-            collect(&directive.block, inherited, found);
+            collect(&directive.block, &inherited, found);
         }
     }
 }
@@ -236,14 +244,15 @@ fn is_on(block: &[Directive], name: &str) -> Option<bool> {
     })
 }
 
-fn site(block: &[Directive], inherited: Inherited) -> Site {
-    let Inherited { caches, refuses_links } = inherited.within(block);
+fn site(block: &[Directive], inherited: &Inherited) -> Site {
+    let Inherited { caches, refuses_links, .. } = inherited.within(block);
     let mut site = Site {
         names: Vec::new(),
         listens: Vec::new(),
         proxies: Vec::new(),
         caches_open_files: caches,
         refuses_links,
+        error_pages: error_pages::error_pages(block, &inherited.error_pages),
     };
     let mut open: Vec<(&Directive, Option<&String>)> =
         block.iter().map(|one| (one, None)).collect();

@@ -117,6 +117,24 @@ impl Feed {
         self.shared.push(event);
     }
 
+    /// Tells one event more, and first waits for a slow client rather than drop one; `false`
+    /// where nobody reads any more, or where it is to `stop`.
+    pub fn tell_in_turn(&self, event: &Event, stop: impl Fn() -> bool) -> bool {
+        const NAP: Duration = Duration::from_millis(50);
+        let mut state = self.shared.lock();
+        while state.waiting.len() >= WAITING && !state.done {
+            if stop() {
+                return false;
+            }
+            let waited = self.shared.changed.wait_timeout(state, NAP);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let is_read = !state.done;
+        drop(state);
+        self.shared.push(event);
+        is_read
+    }
+
     /// Whether nobody reads any more, as far as writing has shown it.
     pub fn is_gone(&self) -> bool {
         self.shared.lock().done
@@ -213,6 +231,39 @@ mod tests {
         let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         let read: Vec<Event> = text.lines().map(Event::parse).collect();
         assert_eq!(read, (0..100).map(note).collect::<Vec<_>>());
+    }
+
+    /// Takes each line slowly.
+    struct Slow(Page);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+            thread::sleep(Duration::from_micros(50));
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_slow_reader_is_waited_for_where_nothing_may_be_lost() {
+        let page = Page::default();
+        let feed = Feed::new(Slow(page.clone()), || {});
+        let all = WAITING * 2;
+        for number in 0..all {
+            assert!(feed.tell_in_turn(&note(number), || false));
+            assert!(feed.shared.lock().waiting.len() <= WAITING, "memory is bounded");
+        }
+        feed.finish(Duration::from_secs(10));
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let read: Vec<Event> = text.lines().map(Event::parse).collect();
+        assert_eq!(read, (0..all).map(note).collect::<Vec<_>>());
+
+        let feed = Feed::new(Stopped, || {});
+        let told = (0..WAITING * 2).take_while(|number| feed.tell_in_turn(&note(*number), || true));
+        assert!(told.count() <= WAITING + 1, "whoever is to stop waits for nobody");
+        feed.finish(Duration::from_millis(100));
     }
 
     #[test]

@@ -117,12 +117,17 @@ fn open_file(folder: &OwnedFd, name: &str, owner: u32) -> Result<Option<LogFile>
 }
 
 impl LogFile {
+    /// How many bytes at its begin [`LogFile::lines`] leaves out.
+    pub fn unread(&self) -> u64 {
+        self.bytes.saturating_sub(FILE_BYTES)
+    }
+
     /// Its lines, those of its last 16 MiB where it is longer.
     ///
     /// # Errors
     /// Whatever the file system says.
     pub fn lines(&self) -> io::Result<Vec<String>> {
-        let from = self.bytes.saturating_sub(FILE_BYTES);
+        let from = self.unread();
         let mut cut = Lines::behind(from);
         let mut lines = cut.more(&read(&self.file, from, FILE_BYTES)?);
         lines.extend(cut.rest());

@@ -1,7 +1,8 @@
 //! A plan: the flow without its effects.
 
 use talia_pipeline::{
-    Answer, CommandLine, Context, ErrorKind, Fake, Outcome, Pipeline, Result, World, hole,
+    Answer, CommandLine, Context, Error, ErrorKind, Fake, Outcome, Pipeline, Result, World, hole,
+    secret::{Secret, SecretValue},
 };
 
 use crate::kit::{Events, Folder, Run, Work, pipeline, run};
@@ -53,6 +54,39 @@ fn a_plan_executes_observations_and_version_probes_and_nothing_else() {
     // Whatever was executed stands in the plan.
     let commands: Vec<String> = plan.commands().iter().map(|line| line.words()).collect();
     assert!(called.iter().all(|call| commands.contains(&(*call).to_owned())), "{commands:?}");
+}
+
+#[test]
+fn why_there_is_no_plan_is_one_object_too_and_masked() {
+    let secret = Secret::given("TOKEN", SecretValue::new("correct horse"));
+    let folder = Folder::new();
+    let pipeline = Pipeline::new("deploy", folder.path(), World::fixed(folder.path(), []));
+    let pipeline = pipeline.secrets([secret]);
+    let no = |cx: &Context| -> Result<()> {
+        cx.run(call("push", "tool push"))?;
+        let cause = std::io::Error::other("the cause says correct horse");
+        Err(Error::refused("correct horse is older").hint("not correct horse").caused_by(cause))
+    };
+    let error = pipeline.plan(no).unwrap_err();
+    assert_eq!(error.to_string(), "*** is older");
+    let unplanned = pipeline.unplanned(&error);
+    let told: serde_json::Value = serde_json::from_str(&unplanned.to_json()).unwrap();
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "flow": "deploy",
+            "root": folder.path(),
+            "refused": [{
+                "message": "*** is older: the cause says ***",
+                "hint": "not ***",
+                "exit_code": 4,
+            }],
+            "exit_code": 4,
+        })
+    );
+    let more: serde_json::Value =
+        serde_json::from_str(&unplanned.to_json_with("prospect", &7)).unwrap();
+    assert_eq!((&more["refused"], &more["prospect"]), (&told["refused"], &serde_json::json!(7)));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::disallowed_methods, reason = "tests arrange processes and measure time by hand")]
 
+mod ancestry;
 mod arguments;
 mod backup;
 mod compose;
@@ -15,6 +16,7 @@ mod git;
 mod image;
 mod landing_kit;
 mod landing_plan;
+mod local;
 mod port;
 mod postgres;
 mod pytest;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use talia_pipeline::{Action, CommandLine, Effect, Step, Summary};
+use talia_pipeline::{Action, Answer, CommandLine, Effect, Result, Step, Summary};
 
 /// What an engine keeps apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,17 +150,20 @@ impl Step for Removed {
             .accept([0, 1])
             .timeout(Duration::from_secs(60))
             .purpose("leave nothing of the sandbox");
-        Action::command(line, |answer| {
-            let said = answer.stderr();
-            let other = said.lines().find(|line| !line.to_lowercase().contains("no such"));
-            match other.filter(|_| answer.exit() != 0) {
-                None => Ok(()),
-                Some(_) => Err(answer.unreadable("that they are removed")),
-            }
-        })
+        Action::command(line, gone)
     }
 
     fn assume(&self) {}
+}
+
+/// Whether all of them have gone, by this or by something else.
+pub(super) fn gone(answer: &Answer) -> Result<()> {
+    let said = answer.stderr();
+    let other = said.lines().find(|line| !line.to_lowercase().contains("no such"));
+    match other.filter(|_| answer.exit() != 0) {
+        None => Ok(()),
+        Some(_) => Err(answer.unreadable("that they are removed")),
+    }
 }
 
 #[cfg(test)]

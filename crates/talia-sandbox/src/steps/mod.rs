@@ -6,6 +6,7 @@ mod image;
 mod key;
 mod labelled;
 mod network;
+mod tags;
 #[cfg(test)]
 mod testing;
 
@@ -15,3 +16,4 @@ pub use image::ImageMade;
 pub use key::{CertificateMade, KeyMade};
 pub use labelled::{Kind, Labelled, Removed};
 pub use network::{Connected, NetworkMade};
+pub use tags::{ImagesOf, Untagged};

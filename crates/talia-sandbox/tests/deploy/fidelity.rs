@@ -297,9 +297,13 @@ pub(crate) fn a_plan_changes_nothing(yard: &Yard) {
         assert!(plan.stdout.contains("switch to"), "{}", plan.stdout);
     }
     outlook(&site, &site.well("b"));
-    let back = ["rollback", "backend", "--env", &site.environment, "--plan"];
-    let back = project.run(&back).ended(4);
-    assert!(back.stdout.contains("back to    nothing"), "{}", back.stdout);
+    let back = ["rollback", "backend", "--env", &site.environment];
+    let told = project.run(&[back.as_slice(), &["--plan"]].concat()).ended(4);
+    assert!(told.stdout.contains("back to    nothing"), "{}", told.stdout);
+    let told = project.run(&[back.as_slice(), &["--plan=json"]].concat()).ended(4);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!((&told["exit_code"], &told["refused"][0]["exit_code"]), (&4.into(), &4.into()));
+    assert!(told["prospect"].is_object() && told["refused"][0]["hint"].is_string(), "{told}");
     assert_eq!(engine_told(&site, &since), "", "the engine was told to do something");
     let after = state_of(&site);
     assert_eq!(after, before, "something on the server is another one");

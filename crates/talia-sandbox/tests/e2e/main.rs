@@ -48,8 +48,14 @@ fn a_sandbox_is_a_whole_server_and_survives_what_happens_to_one() {
     assert!(!other.place().folder().exists());
     droplet.wait().unwrap();
 
+    let images = |name: &str| {
+        kit::said(std::process::Command::new("docker").args(["image", "ls", "--quiet", name]))
+    };
+    assert_ne!(images(&image), "", "it was pushed from here");
     yard.down(Place::DEFAULT);
     assert_eq!(yard.left(Place::DEFAULT), "");
+    assert_eq!(images(&sandbox.registry().repository), "");
+    assert_ne!(images("talia-base:bookworm"), "", "the same image by another name");
     assert!(Sandbox::open(sandbox.place(), &World::real().unwrap()).is_err());
 }
 

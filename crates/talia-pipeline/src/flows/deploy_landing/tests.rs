@@ -165,6 +165,30 @@ fn a_transaction_is_opened_filled_and_published_in_this_order() {
 }
 
 #[test]
+fn a_source_outside_of_the_repository_is_published_knowingly_and_marked() {
+    // The repository is /srv/talia.
+    let at = |overrides| {
+        let scene = Scene { overrides, ..scene() };
+        on(&scene, |pipeline, fake, order| {
+            let index = IndexTree::new("/srv/elsewhere", Filters::default(), 0);
+            let order = LandingDeploy { source: "/srv/elsewhere".into(), index, ..order.clone() };
+            let (result, asked) = pipeline.fake(fake, |cx| {
+                let prospect = look_at_landing(cx, &order)?;
+                deploy_landing(cx, &order, &prospect)
+            });
+            (result, asked.iter().map(CommandLine::words).collect::<Vec<_>>())
+        })
+    };
+    let error = at(scene().overrides).0.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.hint_text().unwrap().contains("`--allow-outside`"), "{error:?}");
+    let (result, asked) = at(Overrides { outside: true, ..scene().overrides });
+    result.unwrap();
+    assert_order(&asked, &[&format!(" {COMMIT}-dirty after {LIVE} by ana"), "rsync "]);
+    assert_none(&asked, &[" status "]);
+}
+
+#[test]
 fn an_asset_that_is_served_on_is_no_deletion() {
     let file = || Entry::file(1, ContentHash::of(b"x"));
     let paths = ["app.1a2b3c4d.js", "page.html", "same.html"];

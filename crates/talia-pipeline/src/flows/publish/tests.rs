@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Answer, CommandLine, ErrorKind, Fake, Pipeline, World, settings::Backend};
+use crate::{Answer, CommandLine, ErrorKind, Fake, Pipeline, Step as _, World, settings::Backend};
 
 /// A state folder with the id of a built image in it.
 pub(in crate::flows) struct Temp(pub(in crate::flows) Utf8PathBuf);
@@ -193,6 +193,23 @@ fn without_buildx_no_label_is_told_so_nothing_is_taken_over() {
     let (result, asked) = run("production", None, Stage { buildx: false, ..STAGE });
     assert!(result.expect("it is built").1.1);
     assert!(position(&asked, "docker build ").is_some(), "{asked:#?}");
+}
+
+#[test]
+fn a_note_names_what_is_missing_and_what_brings_it_in() {
+    let tag = ImageTag::of_revision(PREFIX, COMMIT).expect("a tag");
+    let names_none =
+        "the registry's main-0123456789abcdef0123456789abcdef01234567 names no revision";
+    assert!(anew(Builder::Buildx, &tag, None).starts_with(names_none));
+    let blind = anew(Builder::BuildKit, &tag, None);
+    assert!(!blind.contains("names no revision"), "nobody knows that: {blind}");
+    let engines_own = unattested(Some(&BuilderDriver::new().assume()));
+    assert!(engines_own.starts_with("the builder `docker` attaches no SBOM"), "{engines_own}");
+    for told in [blind, unattested(None)] {
+        assert!(told.contains("docker's buildx plugin"), "{told}");
+        assert!(told.contains("`cargo xtask ci image --install`"), "{told}");
+    }
+    assert!(unattested(None).contains("no SBOM and no provenance are made"));
 }
 
 #[test]

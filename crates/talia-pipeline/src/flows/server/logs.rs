@@ -10,7 +10,8 @@ use crate::{
 
 use super::Server;
 
-/// The records of both slots that the query names, the oldest first. Changes nothing.
+/// The records of both slots that the query names, the oldest first. Changes nothing. What
+/// is too much for one answer is named in front of them, in lines that are no records.
 ///
 /// # Errors
 /// When the logs cannot be read.
@@ -18,10 +19,25 @@ pub fn logs(cx: &Context, server: &Server, query: &LogQuery) -> Result<Vec<Strin
     let folders = Slot::BOTH.map(|slot| server.layout.logs(slot));
     let read = ReadLogs::new(folders, server.policy.app_uid, query, server.now_ms);
     let found = cx.observe(read)?;
-    for file in found.passed_over {
+    let is_asked = query.since.is_some() || query.request_id.is_some();
+    let mut told = Vec::new();
+    for file in &found.passed_over {
         cx.note(format!("not read: {file}"));
+        if is_asked {
+            told.push(format!("… not read: {file}"));
+        }
     }
-    Ok(found.records)
+    if found.left_out > 0 {
+        let folders = Slot::BOTH.map(|slot| server.layout.logs(slot).to_string());
+        told.push(format!(
+            "… {} older records are left out: a shorter `--since` or a `--request-id` asks for less; \
+             all of them are on the server, in {}",
+            found.left_out,
+            folders.join(" and ")
+        ));
+    }
+    told.extend(found.records);
+    Ok(told)
 }
 
 /// The records of both slots as they come.

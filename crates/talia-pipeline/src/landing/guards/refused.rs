@@ -56,12 +56,9 @@ impl Guard {
             Self::Large => "--allow-large",
             Self::Dirty => "--allow-dirty",
             Self::Deletions => "--allow-deletions",
-            Self::Outside
-            | Self::NotUtf8
-            | Self::Special
-            | Self::Unreadable
-            | Self::Changed
-            | Self::TooDeep => return None,
+            Self::Outside => "--allow-outside",
+            Self::Unreadable => "--allow-unreadable",
+            Self::NotUtf8 | Self::Special | Self::Changed | Self::TooDeep => return None,
         })
     }
 }
@@ -91,7 +88,8 @@ impl Refused {
                 visible(source.as_str()),
                 visible(repository.as_str())
             ),
-            "name a folder of the repository in `[landing]`; a link in it that leads out is none",
+            "name a folder of the repository in `[landing]`, a link in it that leads out is none; \
+             `--allow-outside` publishes what no commit has, and marks it",
         )
     }
 
@@ -130,7 +128,10 @@ impl Refused {
             }
             Guard::Unreadable => (
                 one_or("something that cannot be read", "things that cannot be read"),
-                hide("let your user read it (`chmod u+r`, folders `u+rx`)"),
+                format!(
+                    "{}; `--allow-unreadable` leaves it out, and takes it off the server",
+                    hide("let your user read it (`chmod u+r`, folders `u+rx`)")
+                ),
             ),
             Guard::Changed => (
                 one_or(
@@ -181,7 +182,8 @@ impl Refused {
             ),
             Guard::Dirty => (
                 "what is not committed",
-                "commit it, or take it back; `--allow-dirty` publishes what no commit has"
+                "commit it, or take it back; what git ignores is published with `--allow-dirty`, \
+                 other changes never are where only commits of a branch go"
                     .to_owned(),
             ),
             Guard::Outside | Guard::Empty | Guard::Deletions => return None,

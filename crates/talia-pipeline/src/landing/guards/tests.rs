@@ -96,10 +96,13 @@ fn a_required_file_that_a_filter_hides() {
 
 #[test]
 fn a_source_outside_of_the_repository() {
+    let far = LocalIndex { source: "/srv/repository-2/site".into(), ..index(&["index.html"]) };
+    let guards = letting(|overrides| overrides.outside = true);
+    assert_eq!(told(&guards, &facts(&far)), "");
     let index = LocalIndex { source: "/srv/repository-2/site".into(), ..index(&["index.html"]) };
     insta::assert_snapshot!(told(&Guards::default(), &facts(&index)), @r"
     the landing page's source /srv/repository-2/site is not in the repository /srv/repository
-      name a folder of the repository in `[landing]`; a link in it that leads out is none
+      name a folder of the repository in `[landing]`, a link in it that leads out is none; `--allow-outside` publishes what no commit has, and marks it
     ");
 }
 
@@ -235,14 +238,14 @@ fn what_is_not_committed() {
     let facts = Facts { uncommitted: &uncommitted, ..facts(&page) };
     insta::assert_snapshot!(told(&Guards::default(), &facts), @r"
     the landing page's source /srv/repository/site would publish what is not committed: `site/dist/ (ignored)`, `site/gone.html (changed)`, `site/index.html (changed)`, `site/new.html (untracked)`
-      commit it, or take it back; `--allow-dirty` publishes what no commit has
+      commit it, or take it back; what git ignores is published with `--allow-dirty`, other changes never are where only commits of a branch go
     ");
     assert_eq!(told(&letting(|overrides| overrides.dirty = true), &facts), "");
     let uncommitted = git_status::read(b"!! site/\0").unwrap();
     let facts = Facts { uncommitted: &uncommitted, ..facts };
     insta::assert_snapshot!(told(&Guards::default(), &facts), @r"
     the landing page's source /srv/repository/site would publish what is not committed: `site/ (ignored)`
-      commit it, or take it back; `--allow-dirty` publishes what no commit has
+      commit it, or take it back; what git ignores is published with `--allow-dirty`, other changes never are where only commits of a branch go
     ");
     // All of the source is in an ignored folder.
     let inner = LocalIndex { source: "/srv/repository/site/dist".into(), ..index(&["index.html"]) };
@@ -250,7 +253,7 @@ fn what_is_not_committed() {
     let facts = Facts { index: &inner, uncommitted: &uncommitted, ..facts };
     insta::assert_snapshot!(told(&Guards::default(), &facts), @r"
     the landing page's source /srv/repository/site/dist would publish what is not committed: `site/ (ignored)`
-      commit it, or take it back; `--allow-dirty` publishes what no commit has
+      commit it, or take it back; what git ignores is published with `--allow-dirty`, other changes never are where only commits of a branch go
     ");
 }
 
@@ -274,6 +277,8 @@ fn what_nothing_lets_pass() {
             junk: true,
             links: true,
             dirty: true,
+            outside: true,
+            unreadable: true,
         },
         ..Guards::default()
     };
@@ -283,7 +288,7 @@ fn what_nothing_lets_pass() {
     the landing page's source /srv/repository/site has something that is no file: `run.sock (a socket)`
       remove it, or hide it in .rsyncignore
     the landing page's source /srv/repository/site has things that cannot be read: `a (permission denied)`, `b (permission denied)`
-      let your user read it (`chmod u+r`, folders `u+rx`), or hide it in .rsyncignore
+      let your user read it (`chmod u+r`, folders `u+rx`), or hide it in .rsyncignore; `--allow-unreadable` leaves it out, and takes it off the server
     the landing page's source /srv/repository/site has a file that changed while it was read: `c`
       wait until the build has ended, and start again
     the landing page's source /srv/repository/site has something that is too deep: `d/d`

@@ -182,6 +182,12 @@ pub struct LandingVerified {
     /// Files whose names begin with a dot, which Nginx gives nobody.
     #[serde(default)]
     pub hidden: Vec<TreePath>,
+    /// How many pages that Nginx gives in place of an error alone were seen there.
+    #[serde(default)]
+    pub error_pages: u64,
+    /// Such pages that nobody could have it give.
+    #[serde(default)]
+    pub unverified: Vec<TreePath>,
     /// Why nothing was asked.
     #[serde(default)]
     pub skipped: Option<String>,

@@ -121,6 +121,7 @@ impl IndexTree {
             source,
             filters,
             problems: found.problems,
+            unreadable: found.unreadable,
             counts: found.counts,
             cache,
         })

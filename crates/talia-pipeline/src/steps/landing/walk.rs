@@ -26,6 +26,7 @@ pub(super) struct Found {
     pub(super) entries: Vec<(TreePath, Entry)>,
     pub(super) files: Vec<TreePath>,
     pub(super) problems: Problems,
+    pub(super) unreadable: Vec<TreePath>,
     pub(super) counts: IndexCounts,
 }
 
@@ -115,6 +116,7 @@ impl Found {
             Some(error) => visible(&error.to_string()),
             None => "it cannot be walked through".to_owned(),
         };
+        self.unreadable.extend(place.parse::<TreePath>());
         self.problems.unreadable.add(format!("{place} ({why})"));
     }
 }

@@ -40,7 +40,7 @@ impl LocalProject {
         self.line("logs")
     }
 
-    fn line(&self, verb: &str) -> CommandLine {
+    pub(super) fn line(&self, verb: &str) -> CommandLine {
         let mut line = CommandLine::new("docker")
             .args(["compose", "--ansi=never", "--progress=plain"])
             .option("--project-directory", &self.folder);

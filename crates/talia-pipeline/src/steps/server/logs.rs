@@ -21,8 +21,11 @@ const MOST_BYTES: usize = 8 << 20;
 pub struct AppLog {
     /// The records, the oldest first.
     pub records: Vec<String>,
-    /// Files that are named like a log and are not read, with the reason.
+    /// Files that are named like a log and are not read, with the reason; of a file that is
+    /// too long, how much.
     pub passed_over: Vec<String>,
+    /// How many older records were found as well, and are not told.
+    pub left_out: usize,
 }
 
 /// In this process: the app's records in these folders, the oldest first.
@@ -54,7 +57,7 @@ impl ReadLogs {
         let since = since.map(|since| self.now_ms.saturating_sub(since.seconds() * 1000));
         let id = self.query.request_id.as_ref().map(AsRef::as_ref);
         let mut found = Vec::new();
-        let mut passed_over = Vec::new();
+        let (mut passed_over, mut left_out) = (Vec::new(), 0);
         for folder in &self.folders {
             let cannot = |cause: std::io::Error| {
                 Error::step(format!("the logs in {folder} cannot be read")).caused_by(cause)
@@ -67,6 +70,10 @@ impl ReadLogs {
                 if since.is_some_and(|since| file.modified_ms + 1000 < since) {
                     continue;
                 }
+                let unread = file.unread();
+                if unread > 0 {
+                    passed_over.push(format!("{folder}: the first {unread} bytes of a log file"));
+                }
                 let mut at = 0;
                 for line in file.lines().map_err(cannot)? {
                     let record = app_log::read(&line);
@@ -78,14 +85,15 @@ impl ReadLogs {
                     }
                     found.push((at, line));
                 }
-                self.cut(&mut found);
+                left_out += self.cut(&mut found);
             }
         }
-        Ok(AppLog { records: found.into_iter().map(|(_, line)| line).collect(), passed_over })
+        let records = found.into_iter().map(|(_, line)| line).collect();
+        Ok(AppLog { records, passed_over, left_out })
     }
 
-    /// Keeps the newest of what was found.
-    fn cut(&self, found: &mut Vec<(u64, String)>) {
+    /// Keeps the newest of what was found; how many that was asked for are not among them.
+    fn cut(&self, found: &mut Vec<(u64, String)>) -> usize {
         found.sort_by_key(|(at, _)| *at);
         let asked = self.query.since.is_some() || self.query.request_id.is_some();
         let mut bytes = 0;
@@ -96,6 +104,8 @@ impl ReadLogs {
         });
         let gone = found.len() - kept.count();
         found.drain(..gone);
+        // The last ones alone are what is asked for where nothing says since when.
+        if asked { gone } else { 0 }
     }
 }
 
@@ -162,6 +172,10 @@ mod tests {
         let of_a = read(request);
         assert!(of_a[0].contains(":01.") && of_a[1].contains(":02.") && of_a.len() == 2);
         let since = LogQuery { since: Some("1s".parse().unwrap()), ..LogQuery::default() };
+        let query = LogQuery { since: Some("1h".parse().unwrap()), ..LogQuery::default() };
+        fs::write(folders[1].join("api.log"), line(2, "a").repeat(MOST)).unwrap();
+        let many = ReadLogs::new(folders.clone(), owner, &query, 1_795_508_104_000).read().unwrap();
+        assert_eq!((many.records.len(), many.left_out), (MOST, 3), "what is left out is counted");
         assert!(read(since).iter().all(|line| !line.contains(":01.") && !line.contains(":02.")));
         fs::remove_dir_all(root).unwrap();
     }

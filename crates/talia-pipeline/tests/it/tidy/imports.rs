@@ -67,7 +67,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("signals", &["process", "error"]),
     ("state", &["files", "secret", "error"]),
     ("private", &["files", "secret", "world", "error"]),
-    ("plan", &["command_line", "hole", "parse", "quote", "step", "preflight"]),
+    (
+        "plan",
+        &["command_line", "event", "exit_code", "hole", "parse", "quote", "step", "preflight"],
+    ),
     ("preflight", &["parse", "plan", "command_line", "tool", "process", "runner", "error"]),
     (
         "runner",
@@ -177,6 +180,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             // And what tools write as JSON is read where it is known.
             "parse/app_log.rs",
             "parse/compose.rs",
+            "parse/compose_ps.rs",
             "parse/health.rs",
             "parse/ruff.rs",
             "steps/server/engine.rs",

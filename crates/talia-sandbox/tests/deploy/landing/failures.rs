@@ -174,6 +174,25 @@ pub(crate) fn a_release_that_clients_do_not_get_is_undone(yard: &Yard) {
     page.version("three");
     assert!(!page.released().reloaded);
 
+    // Pages of errors that nobody gets by their names.
+    edit(
+        "    # Nothing is put in.*",
+        &format!(
+            "    error_page 404 /404.html; error_page 500 /50x.html; \
+             location ~ ^/(404|50x) {{ internal; root {}; }}",
+            page.web()
+        ),
+    );
+    page.write(&[("index.html", "home"), ("404.html", "no such page"), ("50x.html", "broken")]);
+    let verified = page.released().verified;
+    assert_eq!((verified.error_pages, verified.unverified.len()), (1, 1), "{verified:?}");
+    assert_eq!(page.served("/404.html").0, 404);
+    assert_eq!(page.served("/nowhere"), (404, "no such page".to_owned()));
+    page.write(&[("index.html", "home"), ("404.html", "another page"), ("50x.html", "broken")]);
+    assert_eq!(page.released().verified.error_pages, 1);
+    page.version("three");
+    page.released();
+
     // Old pages that are cached open would be served on: so it is reloaded.
     page.script(
         "echo 'open_file_cache max=100; open_file_cache_valid 1h;' > /etc/nginx/conf.d/cache.conf; \

@@ -4,6 +4,7 @@ mod abort;
 mod begin;
 mod checks;
 mod commit;
+mod error_pages;
 mod front;
 mod look;
 mod publish;

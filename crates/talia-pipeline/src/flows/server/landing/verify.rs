@@ -17,6 +17,7 @@ use crate::{
 use super::{
     super::Server,
     checks::{TOLD, some},
+    error_pages::{ErrorPage, note_unverified},
 };
 
 /// How many paths are asked for with one command, and how many bytes come.
@@ -54,11 +55,14 @@ enum Expected {
     File { path: TreePath, hash: ContentHash, size: u64 },
     /// Nothing, or another page of the release in its place.
     Gone { path: TreePath },
+    /// This file, because there is nothing; where it replaces another one, not that.
+    ErrorPage { path: TreePath, hash: ContentHash, size: u64 },
 }
 
 impl Switched<'_> {
     /// Every path that is asked for, as a URL has it; and how many deleted ones are not.
-    fn expected(&self) -> (BTreeMap<String, Expected>, u64) {
+    /// A page of an error that changes is asked for once more, by an error.
+    fn expected(&self, pages: &[ErrorPage]) -> (BTreeMap<String, Expected>, u64) {
         let mut all = BTreeMap::new();
         let mut file = |url: String, path: &TreePath| {
             if let Some((hash, size)) = self.served(path) {
@@ -74,6 +78,13 @@ impl Switched<'_> {
             file("/".to_owned(), &page);
             file(url(&page), &page);
             file(url(&version), &version);
+        }
+        for (path, _) in changes.iter().filter(|(_, entry)| entry.is_some()) {
+            if let Some((hash, size)) = self.served(path)
+                && let Some(url) = ErrorPage::url_of_nothing(pages, path, hash)
+            {
+                all.insert(url, Expected::ErrorPage { path: path.clone(), hash, size });
+            }
         }
         let mut gone = Vec::new();
         for (path, _) in changes.iter().filter(|(_, entry)| entry.is_none()) {
@@ -107,9 +118,11 @@ impl Switched<'_> {
         &self,
         expected: &Expected,
         served: &Served,
+        pages: &[ErrorPage],
         verified: &mut LandingVerified,
     ) -> Result<(), String> {
         let status = served.status;
+        let is_kept = |path: &TreePath| ErrorPage::is_one(pages, path) && status != 0;
         match expected {
             Expected::File { hash, .. } if status == 200 && served.hash == *hash => {
                 verified.files += 1;
@@ -117,6 +130,22 @@ impl Switched<'_> {
             }
             Expected::File { path, .. } if is_dotted(path) && [403, 404].contains(&status) => {
                 verified.hidden.push(path.clone());
+            }
+            // Nobody gets it by its name: how it is seen otherwise tells.
+            Expected::File { path, hash, .. }
+                if is_kept(path) && !self.is_old(path, served.hash) =>
+            {
+                if ErrorPage::url_of_nothing(pages, path, *hash).is_none() {
+                    verified.unverified.push(path.clone());
+                }
+            }
+            Expected::ErrorPage { hash, .. } if served.hash == *hash => verified.error_pages += 1,
+            Expected::ErrorPage { path, .. } if self.is_old(path, served.hash) => {
+                return Err(format!("the page {path} as it was before"));
+            }
+            // Such as a page that every path is answered with.
+            Expected::ErrorPage { path, .. } if status != 0 => {
+                verified.unverified.push(path.clone());
             }
             Expected::File { .. } if status == 200 => {
                 return Err(format!("another content, {} bytes", served.size));
@@ -130,6 +159,11 @@ impl Switched<'_> {
             _ => return Err(format!("status {status}")),
         }
         Ok(())
+    }
+
+    /// Whether this is what the file held before.
+    fn is_old(&self, path: &TreePath, content: ContentHash) -> bool {
+        matches!(self.before.get(path), Some(Entry::File { hash, .. }) if *hash == content)
     }
 
     /// Whether a file of the release holds this.
@@ -154,7 +188,8 @@ impl Switched<'_> {
         if server.layout.maintenance().exists() {
             return Ok(skipped("clients get the maintenance page, so nothing is asked"));
         }
-        let (expected, unasked) = self.expected();
+        let pages = ErrorPage::all(cx, server)?;
+        let (expected, unasked) = self.expected(&pages);
         let mut open: Vec<(String, Expected)> = expected.into_iter().collect();
         let all = open.len();
         let mut verified = LandingVerified { unasked, ..LandingVerified::default() };
@@ -169,12 +204,13 @@ impl Switched<'_> {
                 let fetched = cx.run(self.fetch(server, host, &batch).within(left))?;
                 left = left.saturating_sub(fetched.took);
                 for ((url, expected), served) in batch.into_iter().zip(&fetched.served) {
-                    if let Err(why) = self.judge(&expected, served, &mut verified) {
+                    if let Err(why) = self.judge(&expected, served, &pages, &mut verified) {
                         wrong.push((url, expected, why));
                     }
                 }
             }
             if wrong.is_empty() {
+                note_unverified(cx, &verified);
                 return Ok(verified);
             }
             if tries_left == 0 || left.is_zero() {
@@ -197,7 +233,7 @@ impl Switched<'_> {
         let fetch = |(url, expected): &(String, Expected)| Fetch {
             path: url.clone(),
             hoped: match expected {
-                Expected::File { hash, .. } => Some(*hash),
+                Expected::File { hash, .. } | Expected::ErrorPage { hash, .. } => Some(*hash),
                 Expected::Gone { .. } => None,
             },
         };
@@ -223,7 +259,7 @@ fn batches(all: Vec<(String, Expected)>) -> Vec<Vec<(String, Expected)>> {
     let mut bytes = 0;
     for one in all {
         let size = match &one.1 {
-            Expected::File { size, .. } => *size,
+            Expected::File { size, .. } | Expected::ErrorPage { size, .. } => *size,
             Expected::Gone { .. } => 0,
         };
         match batches.last_mut() {
@@ -243,7 +279,10 @@ fn batches(all: Vec<(String, Expected)>) -> Vec<Vec<(String, Expected)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, CommandLine, Fake, Pipeline, World, server::Layout, settings::Policy};
+    use crate::{
+        Answer, CommandLine, Fake, Pipeline, World, parse::nginx::sites, server::Layout,
+        settings::Policy,
+    };
 
     fn file(text: &str) -> Entry {
         Entry::file(text.len() as u64, ContentHash::of(text.as_bytes()))
@@ -257,6 +296,7 @@ mod tests {
         let told = |(url, expected): (&String, &Expected)| match expected {
             Expected::File { path, .. } => format!("{url} is {path}"),
             Expected::Gone { .. } => format!("{url} is gone"),
+            Expected::ErrorPage { path, .. } => format!("{url} shows {path}"),
         };
         expected.iter().map(told).collect()
     }
@@ -290,7 +330,7 @@ mod tests {
             reloaded: false,
         };
         assert_eq!(
-            urls(&switched.expected().0),
+            urls(&switched.expected(&[]).0),
             [
                 "/ is index.html",
                 "/.talia-version.json is .talia-version.json",
@@ -313,7 +353,7 @@ mod tests {
         let of = |before: &Tree| {
             let switched =
                 Switched { before, now: &now, kept: &none, protected: &[], reloaded: false };
-            let (expected, unasked) = switched.expected();
+            let (expected, unasked) = switched.expected(&[]);
             let is_gone = |one: &&Expected| matches!(one, Expected::Gone { .. });
             (expected.values().filter(is_gone).count(), unasked, urls(&expected))
         };
@@ -336,7 +376,7 @@ mod tests {
         let mut judge = |expected: &Expected, status: u16, text: &str| {
             let served =
                 Served { status, hash: ContentHash::of(text.as_bytes()), size: text.len() as u64 };
-            switched.judge(expected, &served, &mut verified)
+            switched.judge(expected, &served, &[], &mut verified)
         };
         let expected = |path: &str| Expected::File {
             path: path.parse().unwrap(),
@@ -363,6 +403,58 @@ mod tests {
         assert_eq!(judge(&gone, 502, ""), Err("status 502".into()));
         assert_eq!((verified.files, verified.bytes, verified.gone), (1, 2, 2));
         assert_eq!((verified.fallback.len(), verified.hidden.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_page_that_nginx_gives_in_place_of_an_error_alone_is_seen_there() {
+        let before = tree(&[("index.html", file("home")), ("404.html", file("old"))]);
+        let now = tree(&[
+            ("index.html", file("home")),
+            ("404.html", file("new")),
+            ("50x.html", file("broken")),
+        ]);
+        let none = Tree::default();
+        let switched =
+            Switched { before: &before, now: &now, kept: &none, protected: &[], reloaded: false };
+        let shown = "server { error_page 404 /404.html; error_page 502 /50x.html; \
+                     location ~ x?html { internal; } }";
+        let pages = ErrorPage::of_sites(&sites(shown));
+        let (expected, _) = switched.expected(&pages);
+        let nothing = format!("/no-such-page-{}", ContentHash::of(b"new").short());
+        assert_eq!(
+            urls(&expected),
+            [
+                "/ is index.html",
+                "/404.html is 404.html",
+                "/50x.html is 50x.html",
+                "/index.html is index.html",
+                &format!("{nothing} shows 404.html"),
+            ]
+        );
+        let judge = |url: &str, status: u16, text: &str| {
+            let mut verified = LandingVerified::default();
+            let (hash, size) = (ContentHash::of(text.as_bytes()), text.len() as u64);
+            let served = Served { status, hash, size };
+            let judged = switched.judge(&expected[url], &served, &pages, &mut verified);
+            let LandingVerified { files, error_pages, unverified, .. } = verified;
+            judged.map(|()| (files, error_pages, unverified.len()))
+        };
+        // By its name it may be had after all: a pattern is not read.
+        assert_eq!(judge("/404.html", 200, "new"), Ok((1, 0, 0)));
+        assert_eq!(judge("/404.html", 404, "new"), Ok((0, 0, 0)));
+        assert_eq!(judge(&nothing, 404, "new"), Ok((0, 1, 0)));
+        assert_eq!(judge(&nothing, 200, "home"), Ok((0, 0, 1)), "every path is answered");
+        assert_eq!(judge("/50x.html", 404, "new"), Ok((0, 0, 1)));
+        for (url, status, text) in [
+            ("/404.html", 200, "old"),
+            ("/404.html", 404, "old"),
+            (nothing.as_str(), 404, "old"),
+            (nothing.as_str(), 0, ""),
+            ("/50x.html", 0, ""),
+            ("/index.html", 404, "new"),
+        ] {
+            assert!(judge(url, status, text).is_err(), "{url} {status} {text}");
+        }
     }
 
     #[test]
