@@ -34,7 +34,9 @@ fn hidden(env: &[u8], policy: &Policy, whose: &str) -> Vec<Secret> {
     let backup = &policy.backup;
     let is_secret = |name: &str| {
         let urls = [backup.database.as_deref(), backup.scratch.as_deref()];
-        looks_secret(name) || urls.contains(&Some(name))
+        looks_secret(name)
+            || urls.contains(&Some(name))
+            || policy.secrets.iter().any(|secret| secret == name)
     };
     let open = open_texts(policy);
     let is_open = |value: &str| open.iter().any(|text| text.contains(value));
@@ -99,6 +101,17 @@ mod tests {
         let masker = Masker::new(pipeline.secret_values());
         let said = masker.mask("https://staging.talia.example/api https://hooks.example/T0");
         assert_eq!(said, "https://staging.talia.example/api ***");
+    }
+
+    #[test]
+    fn what_the_policy_calls_a_secret_is_one() {
+        let text = "environment = \"staging\"\nsecrets = [\"GREETING\"]\n";
+        let (_, policy) = Policy::parse(text, "/etc/talia/staging.toml".into()).unwrap();
+        let world = World::real().unwrap();
+        let env = b"GREETING=open-sesame\nWORD=known-to-all\n";
+        let pipeline = Pipeline::new("say", "/", world).secrets(hidden(env, &policy, ""));
+        let masker = Masker::new(pipeline.secret_values());
+        assert_eq!(masker.mask("open-sesame known-to-all"), "*** known-to-all");
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub struct Policy {
     /// `migrate`: a command that runs in a one-off container of the new image
     /// before it starts. Default: none.
     pub migrate: Vec<String>,
+    /// `secrets`: names in `.env` whose values nobody may see, beside those that look like
+    /// secrets and the databases' URLs. Default: none.
+    pub secrets: Vec<String>,
     /// `[backup]`: the database, and what must be proven before a release.
     pub backup: Backups,
     /// `[compose]`: what a compose file may ask of the host.
@@ -179,6 +182,7 @@ impl Default for Policy {
             keep_releases: 5,
             moves_latest: false,
             migrate: Vec::new(),
+            secrets: Vec::new(),
             backup: Backups::default(),
             compose: ComposeRights::default(),
             landing: LandingPolicy::default(),
@@ -278,6 +282,7 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
             .unwrap_or(default.keep_releases),
         moves_latest: server.flag("moves_latest").unwrap_or(default.moves_latest),
         migrate: all(server.texts("migrate", grammar::argument)).unwrap_or_default(),
+        secrets: all(server.names("secrets", grammar::variable)).unwrap_or_default(),
         backup: server.section("backup", backups),
         compose: server.section("compose", compose),
         landing: server.section("landing", landing),
@@ -374,6 +379,7 @@ mod tests {
              folder = \"/opt/talia-backend-staging\"\nhost = \"staging.talia.example\"\n\
              strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\napp_port = 80\n\
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
+             secrets = [\"WEBHOOK\"]\n\
              [health]\ninterval_ms = 200\nstability_seconds = 0\n\
              [backup]\ndatabase = \"none\"\ndrill = true\nexclude_schemas = [\"auth\"]\n\
              [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n\
@@ -383,6 +389,7 @@ mod tests {
         .unwrap();
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
         assert_eq!((policy.ports, policy.app_port), ([9001, 9002], 80));
+        assert_eq!(policy.secrets, ["WEBHOOK"]);
         assert_eq!(policy.backup.database, None);
         assert_eq!(policy.backup.exclude_schemas, ["auth"]);
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);
