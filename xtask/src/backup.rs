@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     ExitCode, Result, World,
+    landing::size,
     protocol::{BackupState, Drilled, Role},
     report::console,
 };
@@ -10,7 +11,7 @@ use talia_pipeline::{
 use crate::{
     cli::{self, harmless},
     environment::{Target, changing},
-    text::{bytes, rows},
+    text::rows,
 };
 
 pub(crate) fn command() -> Command {
@@ -49,7 +50,7 @@ fn told(made: &BackupState) -> String {
     let proven = if made.drilled_ms.is_some() { "read back and drilled" } else { "read back" };
     rows(&[
         ("backup", harmless(&made.id)),
-        ("size", bytes(made.bytes)),
+        ("size", size(made.bytes)),
         ("proven", proven.to_owned()),
     ])
 }

@@ -7,7 +7,7 @@ use talia_pipeline::{
         LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
         diff_landing, landing_source, look_at_landing, look_back_at_landing, rollback_landing,
     },
-    landing::{ContentHash, Filters, Guards, Overrides},
+    landing::{ContentHash, Filters, Guards, Overrides, size},
     parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
     protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
     report::console,
@@ -19,7 +19,7 @@ use crate::{
     change::{Change, carry_out},
     cli::{self, harmless},
     environment::{Target, env},
-    text::{ago, bytes, rows},
+    text::{ago, rows},
 };
 
 /// The flags that let a guard pass, and what each is for.
@@ -244,7 +244,7 @@ fn told(prospect: &LandingProspect) -> String {
         format!(
             "{}, {}; {} read now, {} hidden by filters",
             counts.files,
-            bytes(prospect.local.tree.bytes()),
+            size(prospect.local.tree.bytes()),
             counts.read_files,
             counts.hidden
         ),
@@ -292,7 +292,7 @@ fn published(
             None => format!(
                 "{} files, {} as clients get them; {} gone{}{}{}",
                 verified.files,
-                bytes(verified.bytes),
+                size(verified.bytes),
                 verified.gone,
                 match verified.error_pages {
                     0 => String::new(),

@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command};
 use talia_pipeline::{
     ExitCode, Result, World,
+    landing::size,
     protocol::{LandingState, Role, ServerState, Taken, to_json},
     report::console,
 };
@@ -10,7 +11,7 @@ use talia_pipeline::{
 use crate::{
     cli,
     environment::{Target, env},
-    text::{ago, bytes, rows},
+    text::{ago, rows},
 };
 
 pub(crate) fn command() -> Command {
@@ -84,13 +85,13 @@ fn told(state: &ServerState) -> String {
                     Some(at) => format!("drilled {}", ago(now, at)),
                     None => "not drilled".to_owned(),
                 };
-                let (age, size) = (ago(now, backup.at_ms), bytes(backup.bytes));
-                format!("{} {age}, {size}, {drilled}", backup.id)
+                let (age, bytes) = (ago(now, backup.at_ms), size(backup.bytes));
+                format!("{} {age}, {bytes}, {drilled}", backup.id)
             }
             None => "none that counts".to_owned(),
         },
     ));
-    lines.push(("free disk", bytes(state.free_bytes)));
+    lines.push(("free disk", size(state.free_bytes)));
     lines.push(("maintenance", if state.maintenance { "on" } else { "off" }.to_owned()));
     lines.extend(state.landing.iter().flat_map(|landing| told_landing(landing, now)));
     rows(&lines)
@@ -154,8 +155,8 @@ mod tests {
              blue         running 0123456789ab (aaaaaaaaaaaa)\n\
              lock         backup by root, 2026-11-24 08:14 UTC, 1 s ago (process 7, run r1)\n\
              drift        .env is edited\n\
-             backup       20261124T000000Z-x 2026-11-23 08:15 UTC, 24 h ago, 2.5 MiB, not drilled\n\
-             free disk    12.0 GiB\n\
+             backup       20261124T000000Z-x 2026-11-23 08:15 UTC, 24 h ago, 2.6 MB, not drilled\n\
+             free disk    12.9 GB\n\
              maintenance  on\n"
         );
     }

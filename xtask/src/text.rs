@@ -14,19 +14,6 @@ pub(crate) fn ago(now_ms: u64, at_ms: u64) -> String {
     format!("{}, {age} ago", utc(at_ms))
 }
 
-/// `2.5 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match units.into_iter().find(|(_, bits)| count >> bits > 0) {
-        // Tenths, in whole numbers.
-        Some((unit, bits)) => {
-            let tenths = (u128::from(count) * 10) >> bits;
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{count} bytes"),
-    }
-}
-
 /// Names and values, the values below each other.
 pub(crate) fn rows(lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -49,12 +36,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_and_sizes_are_short() {
+    fn ages_are_short() {
         let ended = |seconds: u64| ago(seconds * 1000 + 5, 5);
         assert!(ended(119).ends_with(", 119 s ago") && ended(120).ends_with(", 2 min ago"));
         assert!(ended(7200).ends_with(", 2 h ago") && ended(172_800).ends_with(", 2 days ago"));
         assert!(ago(0, 5).ends_with(", 0 s ago"), "clocks differ");
-        assert_eq!((bytes(0), bytes(1536)), ("0 bytes".to_owned(), "1.5 KiB".to_owned()));
-        assert_eq!(bytes(u64::MAX), "17179869183.9 GiB");
     }
 }

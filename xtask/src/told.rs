@@ -2,6 +2,7 @@
 
 use talia_pipeline::{
     flows::{Deployed, Latest, Prospect},
+    landing::size,
     protocol::{
         BackOutlook, EnvironmentName, ImageAt, Outlook, Refusal, Released, RevisionId, ServerState,
         Taken,
@@ -10,7 +11,7 @@ use talia_pipeline::{
 
 use crate::{
     cli::harmless,
-    text::{ago, bytes, rows},
+    text::{ago, rows},
 };
 
 /// How many commits are listed.
@@ -97,7 +98,7 @@ fn room(state: &ServerState) -> [(&'static str, String); 3] {
         }
         None => "free".to_owned(),
     };
-    [("free disk", bytes(state.free_bytes)), ("backup", backup), ("lock", lock)]
+    [("free disk", size(state.free_bytes)), ("backup", backup), ("lock", lock)]
 }
 
 fn refused(reasons: &[Refusal]) -> impl Iterator<Item = (&'static str, String)> {
@@ -277,7 +278,7 @@ mod tests {
                  .env        +NEW -OLD ~KEY\n\
                  compose     changes\n            -a\n            +b\n\
                  containers  one is started in green, then that in blue is ended\n\
-                 free disk   12.0 GiB\n\
+                 free disk   12.9 GB\n\
                  backup      none that counts\n\
                  lock        free\n\
                  drift       .env is edited\n\
@@ -319,7 +320,7 @@ mod tests {
                  {LIVE} {}\n\
                  image      in the registry, to be pulled\n\
                  database   its schema has changed since; a rollback changes no data\n\
-                 free disk  1.0 MiB\n\
+                 free disk  1.0 MB\n\
                  backup     none that counts\n\
                  lock       free\n\
                  refused    it has moved on\n",

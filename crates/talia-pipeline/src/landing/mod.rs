@@ -38,7 +38,7 @@ pub use local::{IndexCounts, LocalIndex, Places, Problems};
 pub use path::TreePath;
 pub use plan::RsyncPlan;
 pub use resolve::Leads;
-pub use size::Amount;
+pub use size::{Amount, size};
 pub use strategy::LandingStrategy;
 pub use totals::Totals;
 pub use tree::Tree;

@@ -66,7 +66,11 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 }
 
 /// `312 B`, `4.1 kB`, `431 kB`, `3.1 MB`: decimal units, three figures at most.
-pub(super) fn size(bytes: u64) -> String {
+///
+/// ```
+/// assert_eq!(talia_pipeline::landing::size(4_100), "4.1 kB");
+/// ```
+pub fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
