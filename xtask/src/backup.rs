@@ -6,6 +6,7 @@ use talia_pipeline::{
     landing::size,
     protocol::{BackupState, Drilled, Role},
     report::console,
+    steps::backup::amount,
 };
 
 use crate::{
@@ -58,7 +59,7 @@ fn told(made: &BackupState) -> String {
 fn told_drill(drilled: &Drilled) -> String {
     let mut lines = vec![
         ("backup", harmless(&drilled.backup.id)),
-        ("compared", format!("{} tables, {} rows", drilled.tables, drilled.rows)),
+        ("compared", amount(drilled.tables, drilled.rows)),
     ];
     lines.extend(drilled.not_drilled.iter().map(|what| ("not tried", harmless(what))));
     rows(&lines)

@@ -41,16 +41,13 @@ impl RestoreOutlook {
 
 impl fmt::Display for RestoreOutlook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |contents: &Contents| {
-            format!("{} tables, {} rows", contents.tables.len(), contents.rows())
-        };
-        writeln!(f, "overwritten: {} ({})", self.database, count(&self.now))?;
+        writeln!(f, "overwritten: {} ({})", self.database, self.now.amount())?;
         writeln!(
             f,
             "by the backup {} of {} ({})",
             self.backup.id,
             self.backup.database,
-            count(&self.backup.contents)
+            self.backup.contents.amount()
         )?;
         let title = |contents: &Contents| -> BTreeSet<String> {
             contents.tables.iter().map(|table| table.title()).collect()
@@ -195,12 +192,12 @@ pub fn restore(
                 Restored::Whole => {}
                 Restored::Blocked(what) => {
                     return Err(Error::refused(format!(
-                        "the backup {id} has not what is newer and needs what it replaces: {}",
+                        "something newer than the backup {id} depends on what it replaces: {}",
                         what.join("; ")
                     ))
                     .hint(format!(
                         "nothing is changed, and the state before is in the backup {}; \
-                         to have such views and keys dropped with it: `--drop-dependents`",
+                         to have that dropped with it: `--drop-dependents`",
                         before.id
                     )));
                 }

@@ -201,8 +201,7 @@ impl Step for CheckBackup {
     }
 
     fn summary(&self, record: &BackupRecord) -> Summary {
-        let contents = &record.contents;
-        Summary::line(format!("{} tables, {} rows", contents.tables.len(), contents.rows()))
+        Summary::line(record.contents.amount())
     }
 }
 

@@ -46,6 +46,12 @@ pub struct WithoutSchemas {
     pub objects: BTreeSet<String>,
 }
 
+/// `1 table, 7 rows`.
+pub fn amount(tables: u64, rows: u64) -> String {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    format!("{tables} table{}, {rows} row{}", plural(tables), plural(rows))
+}
+
 /// What a database holds, counted in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
@@ -94,6 +100,11 @@ impl Contents {
     /// All rows of all tables.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// `1 table, 7 rows`.
+    pub fn amount(&self) -> String {
+        amount(self.tables.len() as u64, self.rows())
     }
 
     /// Reads what the scripts print; `None` when that is not all of it.
@@ -177,6 +188,10 @@ mod tests {
         let contents = Contents::read(text).unwrap();
         assert_eq!(contents.tables[0].title(), "odd 'sch.T\n\"b");
         assert_eq!((contents.rows(), contents.large_objects), (2, 1));
+        assert_eq!(
+            (contents.amount(), amount(2, 1)),
+            ("1 table, 2 rows".into(), "2 tables, 1 row".into())
+        );
         assert_eq!(contents.extensions[0].objects.len(), 1);
         assert_eq!(contents.without.schemas, ["auth"]);
         assert!(contents.without.objects.contains("2606/9"));

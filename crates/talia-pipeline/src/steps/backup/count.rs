@@ -91,7 +91,7 @@ impl Step for CountRows {
     }
 
     fn summary(&self, contents: &Contents) -> Summary {
-        Summary::line(format!("{} tables, {} rows", contents.tables.len(), contents.rows()))
+        Summary::line(contents.amount())
     }
 }
 

@@ -146,8 +146,7 @@ impl Step for Dump {
     }
 
     fn summary(&self, contents: &Contents) -> Summary {
-        let tables = contents.tables.len();
-        Summary::line(format!("{tables} tables, {} rows", contents.rows()))
+        Summary::line(contents.amount())
     }
 }
 

@@ -40,7 +40,7 @@ pub use cluster::{
     Cluster, InitCluster, MakeClusterFolders, StartCluster, StopCluster, TuneCluster,
 };
 pub use connection::{Clients, Connection};
-pub use contents::{Contents, Extension, TableRows, WithoutSchemas};
+pub use contents::{Contents, Extension, TableRows, WithoutSchemas, amount};
 pub use count::CountRows;
 pub use drops::{ListDrops, Replaced, RunScript, WriteScript};
 pub use dump::Dump;
