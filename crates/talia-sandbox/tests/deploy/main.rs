@@ -10,6 +10,7 @@
 mod boundaries;
 #[path = "../../../../xtask/tests/real/canary.rs"]
 mod canary;
+mod database;
 mod disks;
 mod failures;
 mod fidelity;
@@ -89,6 +90,12 @@ const TESTS: &[harness::Lane] = &[
         registries::a_rollback_whose_image_has_gone,
         registries::a_file_that_was_edited_by_hand,
         registries::values_reach_the_app_byte_for_byte,
+        database::a_dump_that_fails_stops_a_release,
+        database::a_backup_that_does_not_restore_stops_a_release,
+        database::an_admin_brings_rows_back,
+        database::an_admin_reads_logs_and_closes_the_site,
+        database::an_agent_is_replaced_over_ssh,
+        database::a_changed_host_key_stops_a_client,
         kills::a_stopped_agent_holds_the_lock_until_it_is_ended,
         kills::a_killed_agents_child_holds_the_lock,
         kills::a_client_that_is_killed_ends_nothing,

@@ -17,7 +17,7 @@ pub(crate) use held::{At, Held};
 pub(crate) use images::{Behaviour, Images, Version};
 pub(crate) use project::{Project, Ran};
 pub(crate) use registry::Registry;
-pub(crate) use site::Site;
+pub(crate) use site::{Before, Site};
 pub(crate) use yard::Yard;
 
 use std::{

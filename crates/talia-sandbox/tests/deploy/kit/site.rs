@@ -108,17 +108,34 @@ impl Site {
         cancel: &Cancel,
         flow: impl Fn(&Context, &Remote) -> Result<T>,
     ) -> Finished<T> {
+        self.as_role(protocol::Role::Deploy, cancel, flow)
+    }
+
+    /// As [`Site::as_client`], with the admin's key; has to succeed.
+    #[track_caller]
+    pub(crate) fn as_admin<T: Send>(&self, flow: impl Fn(&Context, &Remote) -> Result<T>) -> T {
+        let finished = self.as_role(protocol::Role::Admin, &Cancel::new(), flow);
+        finished.result.unwrap()
+    }
+
+    fn as_role<T: Send>(
+        &self,
+        role: protocol::Role,
+        cancel: &Cancel,
+        flow: impl Fn(&Context, &Remote) -> Result<T>,
+    ) -> Finished<T> {
         let (world, settings) = (World::real().unwrap(), self.sandbox.settings().unwrap());
         let (name, own) = (self.environment.parse().unwrap(), &settings.environments);
-        let own = &own[&self.environment];
+        // Of several droplets that serve it, settings have the first one.
+        let mut own = own[&self.environment].clone();
+        own.port = self.droplet.ssh_port();
         let private = PrivateFolder::new(&world).unwrap();
         let secret = |name: &str| {
             let path = &settings.secrets.files[name];
             Ok(SecretValue::new(std::fs::read(path).unwrap()))
         };
         let root = self.sandbox.place().folder();
-        let role = protocol::Role::Deploy;
-        let remote = Remote::new(&name, own, role, &private, &root, secret).unwrap();
+        let remote = Remote::new(&name, &own, role, &private, &root, secret).unwrap();
         Pipeline::new("client", root, world).cancel(cancel.clone()).run(|cx| {
             remote.open(cx)?;
             flow(cx, &remote)

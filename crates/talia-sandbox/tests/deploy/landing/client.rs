@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use talia_pipeline::templates::{DeployScript, Role};
 
 use super::page::Page;
-use crate::kit::{Asking, Project, Ran, Said, Site, Yard, said, until};
+use crate::kit::{Asking, Project, Ran, Said, Site, Yard, said, seen, until, words};
 
 /// Every file that is published, with the hash of what it holds.
 const FILES: &str = "find . -path ./.well-known -prune -o -name .talia-version.json -o -type f \
@@ -149,6 +149,43 @@ impl<'a> Client<'a> {
         self.changes_nothing("--allow-secrets", || self.run(&[]).ended(4));
         self.remove("backup.key");
     }
+
+    /// FAULT 22: nothing is deleted by a source that is not what was meant.
+    fn keeps_what_is_published(&self, how: &str) {
+        let (source, aside) = (self.source(), self.project.target().join("aside"));
+        let refused = |injected: &str, told: &str| {
+            let mut refusal = String::new();
+            self.changes_nothing(told, || {
+                let ran = self.run(&["--yes"]).ended(4);
+                let told = ran.told().lines().find(|line| line.contains(told)).map(str::to_owned);
+                let told = told.unwrap().replace(source.as_str(), "SOURCE");
+                refusal = told.trim().trim_start_matches("✗ flow: ").to_owned();
+                ran
+            });
+            let files = self.page.script(&format!("find {} -type f | wc -l", self.page.web()));
+            seen(
+                "22",
+                &format!("landing page {how}: {injected}"),
+                format!("exit 4: {}; all {files} files are as before", words(&refusal)),
+            );
+            refusal
+        };
+        symlink("../../secret", source.join("out")).unwrap();
+        refused("a link that leaves the source", "a link that leaves it: `out -> ../../secret`");
+        self.remove("out");
+        fs::rename(&source, &aside).unwrap();
+        fs::create_dir(&source).unwrap();
+        refused("an empty source", "there is no file in");
+        self.write("other.html", "<!doctype html><p>another page</p>\n");
+        let refusal = refused("100 % would be deleted", "files on the server would be deleted");
+        // What is the server's own is never deleted.
+        let published = self.page.script(&format!("cd {}; {FILES}", self.page.web()));
+        let all = format!("{} of ", published.lines().count());
+        assert!(refusal.starts_with(&all), "all of {published}: {refusal}");
+        fs::remove_dir_all(&source).unwrap();
+        fs::rename(aside, source).unwrap();
+        self.changes_nothing("nothing to do", || self.run(&[]).ended(0));
+    }
 }
 
 /// A server whose forced command is `infra/deploy.sh`, until this is dropped.
@@ -199,6 +236,7 @@ pub(crate) fn a_client_deploys_without_an_agent(yard: &Yard) {
     client.page.by_hand(BY_HAND);
     let server = ByScript::new(&client.page);
     client.goes_through();
+    client.keeps_what_is_published("by deploy.sh");
 
     // What it cannot do is said.
     symlink("index.html", client.source().join("latest")).unwrap();
@@ -244,6 +282,7 @@ pub(crate) fn a_client_deploys_in_place(yard: &Yard) {
     client.page.script(&format!("mkdir {well_known}/sub; mkfifo {well_known}/sub/pipe"));
     client.write(".well-known/security.txt", "contact");
     client.goes_through();
+    client.keeps_what_is_published("in place");
     assert_eq!(client.page.served("/shut/in.html").0, 404);
     assert_eq!(client.page.served("/.well-known/security.txt"), (200, "contact".into()));
     assert_eq!(client.page.script(&format!("ls {well_known}/sub")), "pipe");

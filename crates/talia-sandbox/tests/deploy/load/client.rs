@@ -43,6 +43,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The revision that says so in its header.
     pub(crate) revision: Option<String>,
+    /// When a client that was turned away may come again.
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Vec<u8>,
     /// Whether the connection ends here, as the server has said.
     pub(crate) is_last: bool,
@@ -148,6 +150,7 @@ impl Connection {
         Ok(Answer {
             status,
             revision: header("x-talia-revision").map(str::to_owned),
+            retry_after: header("retry-after").map(str::to_owned),
             body: self.unread.drain(..length).collect(),
             is_last: header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")),
         })
