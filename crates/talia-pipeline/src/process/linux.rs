@@ -125,21 +125,33 @@ pub(super) fn all() -> Vec<Process> {
 
 /// Reads the marks of a process.
 pub(super) fn marks(pid: i32) -> Marks {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return Marks::Closed };
-    if environment.is_empty() {
-        // Between the old program and the new one there is neither an
-        // environment nor a command line. A program that was given an empty
-        // environment has a command line; a kernel thread never gets one, but
-        // is nobody's child here.
-        return match fs::read(format!("/proc/{pid}/cmdline")) {
-            Ok(line) if line.is_empty() => Marks::NotYet,
-            _ => Marks::Known(Vec::new()),
-        };
+    let read = |name: &str| fs::read(format!("/proc/{pid}/{name}"));
+    let Ok(environment) = read("environ") else { return Marks::Closed };
+    if let Some(marks) = marks_in(&environment) {
+        return Marks::Known(marks);
     }
-    let value = environment
-        .split(|byte| *byte == 0)
-        .find_map(|variable| variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"="));
-    Marks::Known(value.map(|value| Mark::all(OsStr::from_bytes(value))).unwrap_or_default())
+    // A program that is executed meanwhile empties or cuts what is read here, and between
+    // the old one and the new one there is neither an environment nor a command line. So
+    // that there is no mark counts where it is read twice, of one program. A kernel thread
+    // never has a command line, but is nobody's child here.
+    let (before, again, after) = (read("cmdline"), read("environ"), read("cmdline"));
+    let (Ok(before), Ok(again), Ok(after)) = (before, again, after) else { return Marks::NotYet };
+    if let Some(marks) = marks_in(&again) {
+        return Marks::Known(marks);
+    }
+    let is_one_program = !before.is_empty() && before == after;
+    if again == environment && (is_one_program || !again.is_empty()) {
+        return Marks::Known(Vec::new());
+    }
+    Marks::NotYet
+}
+
+/// The marks in an environment, of which the last variable may be cut.
+fn marks_in(environment: &[u8]) -> Option<Vec<Mark>> {
+    let whole = environment.split_inclusive(|byte| *byte == 0);
+    let mut whole = whole.filter_map(|variable| variable.strip_suffix(&[0]));
+    let value = whole.find_map(|one| one.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"="))?;
+    Some(Mark::all(OsStr::from_bytes(value)))
 }
 
 /// Whether a process holds one of these pipes, named by inode.
@@ -206,6 +218,29 @@ pub(super) fn numbers(folder: &Path) -> Option<Vec<(i32, u64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_never_overlooked_while_programs_are_executed() {
+        let value = crate::process::RunMark::new("r", Path::new("/")).command(
+            7,
+            crate::process::Leaves::Nothing,
+            "s",
+        );
+        for _ in 0..150 {
+            let chain = "exec setsid setsid -w env nice setsid true";
+            let mut command = crate::process::Spawn::new("/bin/sh", "marks")
+                .args(["-c", chain])
+                .command(OsStr::new("none"))
+                .unwrap();
+            let mut child = command.env(RUN_MARK, &value).spawn().unwrap();
+            let pid = child.id() as i32;
+            while child.try_wait().unwrap().is_none() {
+                if let Marks::Known(marks) = marks(pid) {
+                    assert_eq!(marks.len(), 1);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_name_may_look_like_the_rest_of_the_line() {
