@@ -101,10 +101,16 @@ fn which(backend: &LockHolder, landing: &LandingWork) -> Error {
         "two run here: `{doing}` by {by}, and the landing page's {}",
         landing.told()
     ))
-    .hint(
-        "say which one: `cargo xtask cancel backend` ends the first, `cargo xtask cancel landing` \
-         the second",
-    )
+    .hint(match backend.is_cancellable() {
+        true => {
+            "say which one: `cargo xtask cancel backend` ends the first, \
+             `cargo xtask cancel landing` the second"
+        }
+        false => {
+            "`cargo xtask cancel landing` ends the second; the first can only be waited for, or \
+             ended at once by `cargo xtask unlock`"
+        }
+    })
 }
 
 /// Whether it comes true within this time.

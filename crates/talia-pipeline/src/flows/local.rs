@@ -108,7 +108,14 @@ fn published(
         .or_else(|| fits(&|(is_service, _)| *is_service))
         .or_else(|| fits(&|(_, one)| one.target == *port));
     match (best, ports.as_slice()) {
-        (Some((_, best)), _) | (None, [(_, best)]) => Ok(best.address.clone()),
+        (Some((_, best)), _) => Ok(best.address.clone()),
+        // Of a compose file that names its services otherwise.
+        (None, [(_, best)]) if !found.iter().any(|one| one.service == *service) => {
+            Ok(best.address.clone())
+        }
+        (None, _) if found.iter().any(|one| one.service == *service) => {
+            Err(format!("the service `{service}` publishes no port"))
+        }
         (None, []) => Err("the compose file publishes no port".to_owned()),
         (None, _) => Err(format!(
             "the compose file publishes several ports, none of a service `{service}` and none for \
@@ -153,6 +160,8 @@ mod tests {
             assert_eq!(at(&all), Ok(format!("http://127.0.0.1:{port}")), "{all:?}");
         }
         assert!(at(&[]).unwrap_err().contains("publishes no port"));
+        let hidden = r#"{"Service":"api","State":"running","Publishers":[]}"#.to_owned();
+        assert_eq!(at(&[db.clone(), hidden]).unwrap_err(), "the service `api` publishes no port");
         assert!(at(&[db, other]).unwrap_err().contains("several ports"));
     }
 }

@@ -80,8 +80,10 @@ impl fmt::Display for RestoreOutlook {
 pub enum Dependents {
     /// The restore is refused and names it.
     Refuse,
-    /// It is dropped, in the same transaction; of a newer table that is the key, not the
-    /// table.
+    /// It is dropped, in the same transaction: of a newer table its foreign key, or a column
+    /// of a type that is replaced; a newer table itself where it inherits from an older one.
+    /// [`RestoreReport::dropped`] names it all. What is in schemas that no backup has is not
+    /// in the backup before either.
     Drop,
 }
 

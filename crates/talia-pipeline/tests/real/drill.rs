@@ -134,9 +134,14 @@ fn what_leads_to_a_schema_that_is_left_out_is_not_drilled() {
          CREATE VIEW names AS SELECT p.n FROM profiles p JOIN auth.users USING (id);
          CREATE TABLE levels (a auth.level); INSERT INTO levels VALUES ('a');
          CREATE TABLE apart (a int); INSERT INTO apart VALUES (1), (2)");
-    let order = BackupOrder::new(&id("1"), 1000).without_schemas(["auth"]);
+    setting.server.admin(
+        NAME,
+        "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC",
+    );
+    ask("CREATE TABLE texts (a ext.citext)");
+    let order = BackupOrder::new(&id("1"), 1000).without_schemas(["auth", "ext"]);
     let made = backup(&setting.place, &setting.database(), &order).result.unwrap();
-    assert_eq!(made.contents.without.schemas, ["auth"]);
+    assert_eq!(made.contents.without.schemas, ["auth", "ext"]);
     let titles: Vec<String> = made.contents.tables.iter().map(TableRows::title).collect();
     assert!(titles.contains(&"public.profiles".to_owned()), "{titles:?}");
     assert!(!titles.contains(&"auth.users".to_owned()), "{titles:?}");
@@ -147,15 +152,16 @@ fn what_leads_to_a_schema_that_is_left_out_is_not_drilled() {
     };
     // All but the one row of the table that has a type of that schema.
     assert_eq!(rows, made.contents.rows() - 1);
-    assert_eq!(not_drilled[0], "what leads to the schemas auth");
+    assert_eq!(not_drilled[0], "what leads to the schemas auth, ext");
     assert_eq!(not_drilled[1], "the table public.levels");
-    // The key, the view, and the table with its rows.
-    assert_eq!(not_drilled[2], "4 entries of the dump in all");
+    assert_eq!(not_drilled[2], "the table public.texts");
+    // The key, the view, the tables with their rows, the extension and what is said of it.
+    assert_eq!(not_drilled[3], "8 entries of the dump in all");
 
     // A real restore has that schema, counts without it, and brings the key back.
     ask("DELETE FROM profiles");
     let database = setting.database();
-    let before = BackupOrder::new(&id("2"), 2000).without_schemas(["auth"]);
+    let before = BackupOrder::new(&id("2"), 2000).without_schemas(["auth", "ext"]);
     let mut pipeline =
         Pipeline::new("restore", "/", World::real().unwrap()).secrets(database.secret());
     let report = pipeline

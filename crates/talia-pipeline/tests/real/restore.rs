@@ -87,7 +87,10 @@ fn what_is_newer_and_in_the_way_is_named_and_dropped_when_asked() {
     let ask = |sql: &str| setting.server.ask(NAME, sql);
     ask("CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('a');
          CREATE TABLE app.old (id int PRIMARY KEY, m app.mood); INSERT INTO app.old VALUES (1, 'a');
-         CREATE VIEW app.old_view AS SELECT * FROM app.old; SELECT lo_create(77)");
+         CREATE VIEW app.old_view AS SELECT * FROM app.old; SELECT lo_create(77);
+         CREATE VIEW looped AS SELECT id, m FROM app.old GROUP BY id;
+         CREATE TABLE \"a;\nb\" (); CREATE TABLE \"\\! touch /tmp/never #\" ();
+         CREATE TABLE \"; COMMIT; --\" (id serial)");
     setting.backup("1").result.unwrap();
     ask("DELETE FROM app.old; INSERT INTO app.old VALUES (2, 'a');
          CREATE TABLE app.newer (old int REFERENCES app.old); INSERT INTO app.newer VALUES (2);
@@ -119,6 +122,7 @@ fn what_is_newer_and_in_the_way_is_named_and_dropped_when_asked() {
     assert_eq!(report.differences, ["app.newer is there and was not dumped"]);
     assert_eq!(ask("SELECT old FROM app.newer"), "2", "of a newer table the key alone goes");
     assert_eq!(ask("SELECT id FROM app.old_view"), "1");
+    assert_eq!(ask("SELECT m FROM looped"), "a");
     assert_eq!(ask("SELECT count(*) FROM pg_largeobject_metadata WHERE oid = 77"), "1");
     // The state before is whole again; and with nothing in the way nothing is dropped.
     ask("DROP TABLE app.newer");

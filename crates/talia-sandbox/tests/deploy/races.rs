@@ -161,7 +161,8 @@ pub(crate) fn two_pipelines_race(yard: &Yard) {
     ben.run(&deploy).ended(0);
     is_at(&site, &registry, &newer);
     // Without the newer one in its clone, the other one cannot know.
-    let unknown = ana.run(&deploy).ended(2);
+    let unknown = ana.run(&deploy).ended(4);
+    assert!(unknown.told().contains("this clone does not have"), "{}", unknown.told());
     ana.fetch();
     assert!(ana.run(&deploy).ended(4).told().contains("is older than"));
     is_at(&site, &registry, &newer);

@@ -92,6 +92,7 @@ fn target<'s>(seen: &'s Seen, to: Option<&ReleaseId>) -> Result<&'s Record> {
         }),
         None => seen.records.before(seen.live().map(|live| &live.id)).ok_or_else(|| {
             Error::refused("nothing good was live here before, so there is nothing to go back to")
+                .hint("deploy a commit that works: `cargo xtask deploy backend --revision COMMIT`")
         }),
     }
 }

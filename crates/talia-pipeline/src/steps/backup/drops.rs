@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::{
     command_line::{CommandLine, Effect, Stdin},
+    error::Error,
     step::{Action, Step, Summary},
 };
 
@@ -18,16 +19,18 @@ use super::{
 /// `pg_restore` that writes what it would say to a server.
 fn as_script(connection: &Connection, part: &Archive, to: &str) -> CommandLine {
     CommandLine::new(connection.programs().pg_restore())
-        .args(["--clean", "--if-exists", "--single-transaction", "--no-owner"])
+        .args(["--single-transaction", "--no-owner"])
         .option("--use-list", "/dev/stdin")
         .stdin(Stdin::Text(part.to_list()))
         .option("--file", to)
 }
 
-/// Lists the statements by which a dump's restore drops what is there.
+/// Lists the statements by which a dump's restore drops what is there, with all that
+/// depends on it. One of a `pg_restore` that cannot keep psql from taking a name for a
+/// command of its own (CVE-2025-8714) is refused.
 ///
-/// - Command: `pg_restore --clean --if-exists … --schema-only --file=- -- FILE`, with the
-///   part's list on standard input.
+/// - Command: `pg_restore --clean --if-exists --section=pre-data --section=post-data …
+///   --file=- -- FILE`, with the part's list on standard input.
 /// - Exits: 0; others are read as errors.
 /// - Touches: nothing.
 /// - Source: pg_restore(1).
@@ -54,17 +57,52 @@ impl ListDrops {
     }
 }
 
-/// The statements that may take others along. All stand before the first thing that is
-/// made, each with its end on the line it begins on, unless a name has a line break.
-fn drops(script: &str) -> Vec<String> {
-    let begun = script.split_once("\nBEGIN;\n").map_or("", |(_, rest)| rest);
-    let (head, _) = begun.split_once("\n--\n").unwrap_or((begun, ""));
-    let statements = head.split_inclusive(";\n").map(str::trim).filter_map(|text| {
-        let is_drop = text.starts_with("DROP ") && !text.starts_with("DROP USER MAPPING ")
-            || text.starts_with("ALTER ") && text.contains(" DROP CONSTRAINT ");
-        text.strip_suffix(';').filter(|_| is_drop)
-    });
-    statements.map(|text| format!("{text} CASCADE;")).collect()
+/// What stands between the beginning of the transaction and the first thing that is made,
+/// each statement with `CASCADE` where it can have that. `None` for what is no such script.
+///
+/// A name may hold anything, line breaks and semicolons too: only what stands outside of
+/// quotes ends a statement.
+fn drops(script: &str) -> Option<Vec<String>> {
+    let (_, mut rest) = script.split_once("\nBEGIN;\n")?;
+    let mut all = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if rest.starts_with("--") || rest.is_empty() {
+            return Some(all);
+        }
+        let end = statement(rest)?;
+        all.extend(cascading(&rest[..end]));
+        rest = &rest[end + 1..];
+    }
+}
+
+/// Where a statement's semicolon is.
+fn statement(text: &str) -> Option<usize> {
+    let mut quote = None;
+    text.char_indices().find_map(|(at, letter)| {
+        match (quote, letter) {
+            (None, ';') => return Some(at),
+            (None, '"' | '\'') => quote = Some(letter),
+            // A doubled one ends and begins.
+            (Some(open), _) if open == letter => quote = None,
+            _ => {}
+        }
+        None
+    })
+}
+
+/// A statement that takes others along; `None` for one that is not to run.
+fn cascading(statement: &str) -> Option<String> {
+    let can = statement.starts_with("DROP ") && !statement.starts_with("DROP USER MAPPING ")
+        || statement.starts_with("ALTER ") && statement.contains(" DROP CONSTRAINT ");
+    if can {
+        return Some(format!("{statement} CASCADE;"));
+    }
+    // Its sequence or its table takes it along; of a column that has gone it would fail.
+    let is_default = statement.starts_with("ALTER ") && statement.ends_with(" DROP DEFAULT");
+    // With the script's warnings alone nobody would hear what goes along.
+    let is_quiet = statement.starts_with("SET client_min_messages ");
+    (!is_default && !is_quiet).then(|| format!("{statement};"))
 }
 
 impl Step for ListDrops {
@@ -76,7 +114,7 @@ impl Step for ListDrops {
 
     fn action(&self) -> Action<'_, Vec<String>> {
         let line = as_script(&self.connection, &self.part, "-")
-            .arg("--schema-only")
+            .args(["--clean", "--if-exists", "--section=pre-data", "--section=post-data"])
             .operand(self.dump.as_str())
             .effect(Effect::Read)
             .accept([0, 1])
@@ -85,11 +123,20 @@ impl Step for ListDrops {
             .stdout_is_data()
             .purpose("see what the restore drops");
         Action::command(line, |answer| {
-            let drops = drops(&read_answer(answer, "listing the dump")?);
+            let script = read_answer(answer, "listing the dump")?;
             if answer.is_truncated() {
                 return Err(answer.unreadable("a shorter script"));
             }
-            Ok(drops)
+            if !script.contains("\n\\restrict ") {
+                return Err(Error::preflight(
+                    "this pg_restore writes scripts in which a name could be a command of psql",
+                )
+                .hint(
+                    "update PostgreSQL's programs: to 15.14, 16.10, 17.6 or newer; or drop by hand \
+                     what is in the way",
+                ));
+            }
+            drops(&script).ok_or_else(|| answer.unreadable("statements, each with its end"))
         })
     }
 
@@ -104,8 +151,8 @@ impl Step for ListDrops {
 
 /// Writes a dump as the SQL that restores it in one transaction.
 ///
-/// - Command: `pg_restore --clean --if-exists --single-transaction … --file=SCRIPT -- FILE`,
-///   with the part's list on standard input.
+/// - Command: `pg_restore --single-transaction … --file=SCRIPT -- FILE`, with the part's
+///   list on standard input.
 /// - Exits: 0; others are read as errors.
 /// - Touches: the script, which is larger than the dump: it is not compressed.
 /// - Source: pg_restore(1).
@@ -230,12 +277,27 @@ impl RunScript {
     }
 }
 
-/// What the server says to have dropped beside what it was told to.
-fn dropped(said: &str) -> Vec<String> {
-    let named = said.lines().filter_map(|line| line.split_once("drop cascades to "));
-    // With more than one, a line has their number and the next ones have their names.
-    let named = named.map(|(_, name)| name).filter(|name| !name.ends_with(" other objects"));
-    named.map(str::to_owned).collect()
+/// The script's own BEGIN is within this one; its COMMIT ends both. Whatever a role has set
+/// for itself, what goes along is told, with its schema.
+const BEGIN: &str = "BEGIN;\nSET client_min_messages = notice;\nSET statement_timeout = 0;\nSET search_path = '';\n";
+
+/// What the server says to have dropped beside what it was told to. What is a part of a
+/// table that these statements drop comes back with it.
+fn dropped(said: &str, drops: &[String]) -> Vec<String> {
+    let named = said.lines().filter_map(|line| match line.split_once("drop cascades to ") {
+        // With more than one, a line has their number and the next ones have their names;
+        // of very many, the first hundred.
+        Some((_, name)) => (!name.ends_with(" other objects")).then(|| name.to_owned()),
+        None => line
+            .strip_prefix("and ")
+            .filter(|_| line.contains(" other objects"))
+            .map(|more| format!("{} more", more.split(' ').next().unwrap_or_default())),
+    });
+    let tables = drops
+        .iter()
+        .filter_map(|drop| drop.strip_prefix("DROP TABLE IF EXISTS ")?.strip_suffix(" CASCADE;"));
+    let parts: Vec<String> = tables.map(|table| format!(" table {table}")).collect();
+    named.filter(|name| !parts.iter().any(|part| name.ends_with(part))).collect()
 }
 
 impl Step for RunScript {
@@ -246,9 +308,7 @@ impl Step for RunScript {
     }
 
     fn action(&self) -> Action<'_, Replaced> {
-        // The script's own BEGIN is within this one; its COMMIT ends both. Names are told
-        // with their schemas.
-        let mut begin = "BEGIN;\nSET search_path = '';\n".to_owned();
+        let mut begin = BEGIN.to_owned();
         for drop in &self.drops {
             begin.push_str(drop);
             begin.push('\n');
@@ -267,7 +327,10 @@ impl Step for RunScript {
         Action::command(line, |answer| {
             let said = answer.stderr();
             if answer.exit() == 0 {
-                return Ok(Replaced { restored: Restored::Whole, dropped: dropped(&said) });
+                return Ok(Replaced {
+                    restored: Restored::Whole,
+                    dropped: dropped(&said, &self.drops),
+                });
             }
             let error = said.lines().find_map(|line| line.split_once("ERROR:"));
             match error.filter(|_| !is_outside(&said)) {
@@ -356,40 +419,77 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_cascade_is_dropped_first() {
-        let script = "-- x\n\nBEGIN;\n\nSET row_security = off;\n\n\
+    fn what_can_take_others_along_does() {
+        let script = "-- x\n\nBEGIN;\n\nSET client_min_messages = warning;\nSET row_security = off;\n\n\
             ALTER TABLE IF EXISTS ONLY app.t DROP CONSTRAINT IF EXISTS t_pkey;\n\
             ALTER TABLE IF EXISTS app.t ALTER COLUMN id DROP DEFAULT;\n\
             SELECT pg_catalog.lo_unlink(oid) FROM x WHERE oid = '77';\n\
-            DROP VIEW IF EXISTS public.\"a\n b\";\n\
+            CREATE OR REPLACE VIEW public.v AS\nSELECT\n    NULL::integer AS id;\n\
             DROP USER MAPPING IF EXISTS FOR x SERVER y;\n\
             DROP TABLE IF EXISTS app.t;\n\
             --\n-- Name: app\n--\n\nCREATE FUNCTION f() AS '\nDROP TABLE u;\n';\n";
         assert_eq!(
-            drops(script),
+            drops(script).unwrap(),
             [
+                "SET row_security = off;",
                 "ALTER TABLE IF EXISTS ONLY app.t DROP CONSTRAINT IF EXISTS t_pkey CASCADE;",
-                "DROP VIEW IF EXISTS public.\"a\n b\" CASCADE;",
+                "SELECT pg_catalog.lo_unlink(oid) FROM x WHERE oid = '77';",
+                "CREATE OR REPLACE VIEW public.v AS\nSELECT\n    NULL::integer AS id;",
+                "DROP USER MAPPING IF EXISTS FOR x SERVER y;",
                 "DROP TABLE IF EXISTS app.t CASCADE;",
             ]
         );
-        assert!(drops("").is_empty());
+        assert_eq!(drops(""), None);
+    }
+
+    #[test]
+    fn a_name_cannot_become_a_statement_or_a_command_of_psql() {
+        let script = "\nBEGIN;\n\n\
+            DROP TABLE IF EXISTS public.\"a;\nb\";\n\
+            DROP TABLE IF EXISTS public.\"\\! id > /tmp/x #\";\n\
+            DROP TABLE IF EXISTS public.\"; COMMIT; \"\"--\n--\nx\";\n\
+            --\n-- Name: x\n";
+        assert_eq!(
+            drops(script).unwrap(),
+            [
+                "DROP TABLE IF EXISTS public.\"a;\nb\" CASCADE;",
+                "DROP TABLE IF EXISTS public.\"\\! id > /tmp/x #\" CASCADE;",
+                "DROP TABLE IF EXISTS public.\"; COMMIT; \"\"--\n--\nx\" CASCADE;",
+            ]
+        );
+        // What has no end is no statement.
+        assert_eq!(drops("\nBEGIN;\nDROP TABLE \"a;\n--\n"), None);
+    }
+
+    #[test]
+    fn a_pg_restore_that_could_be_told_commands_is_refused() {
+        let step = ListDrops::new(&samples::minimal(), "/srv/7.dump", &Archive::default());
+        let read = |stdout: &str| {
+            let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
+            read(&Answer::new(0, stdout, ""))
+        };
+        assert_eq!(read("--\n\n\\restrict x\n\nBEGIN;\n\n--\n").unwrap(), [""; 0]);
+        let error = read("--\n\nBEGIN;\n\n--\n").unwrap_err();
+        assert!(error.hint_text().unwrap().contains("15.14"), "{error}");
     }
 
     #[test]
     fn what_went_along_is_told_by_name() {
-        let step = RunScript::new(&samples::minimal(), "/srv/7.sql", &[]);
+        let drops = ["DROP TABLE IF EXISTS app.u CASCADE;".to_owned()];
+        let step = RunScript::new(&samples::minimal(), "/srv/7.sql", &drops);
         let read = |exit: i32, stderr: &str| {
             let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
             read(&Answer::new(exit, "", stderr))
         };
         let said = "psql:<stdin>:3: NOTICE:  drop cascades to view public.nv\n\
             psql:<stdin>:4: NOTICE:  view \"gone\" does not exist, skipping\n\
+            psql:<stdin>:5: NOTICE:  drop cascades to default value for column id of table app.u\n\
             psql:<stdin>:5: NOTICE:  drop cascades to 2 other objects\n\
             DETAIL:  drop cascades to table app.t\ndrop cascades to view v\n\
+            and 7 other objects (see server log for list)\n\
             psql:x.sql:10: WARNING:  there is already a transaction in progress\n";
         let replaced = read(0, said).unwrap();
-        assert_eq!(replaced.dropped, ["view public.nv", "table app.t", "view v"]);
+        assert_eq!(replaced.dropped, ["view public.nv", "table app.t", "view v", "7 more"]);
         let broken = "psql:/srv/7.sql:9: ERROR:  relation \"x\" does not exist\n";
         let restored = Restored::Broken("relation \"x\" does not exist".into());
         assert_eq!(read(3, broken).unwrap(), Replaced { restored, dropped: vec![] });

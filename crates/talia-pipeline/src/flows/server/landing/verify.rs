@@ -113,16 +113,19 @@ impl Switched<'_> {
         }
     }
 
-    /// Judges one answer; why it is wrong, if it is.
+    /// Judges the answer at a URL; why it is wrong, if it is.
     fn judge(
         &self,
+        at: &str,
         expected: &Expected,
         served: &Served,
         pages: &[ErrorPage],
         verified: &mut LandingVerified,
     ) -> Result<(), String> {
         let status = served.status;
-        let is_kept = |path: &TreePath| ErrorPage::is_one(pages, path) && status != 0;
+        // An internal location answers as if there were nothing, or by what is there for that.
+        let is_hidden = status == 404 || status == 200 && self.holds(served.hash);
+        let is_kept = |path: &TreePath| is_hidden && ErrorPage::is_one(pages, path);
         match expected {
             Expected::File { hash, .. } if status == 200 && served.hash == *hash => {
                 verified.files += 1;
@@ -133,7 +136,9 @@ impl Switched<'_> {
             }
             // Nobody gets it by its name: how it is seen otherwise tells.
             Expected::File { path, hash, .. }
-                if is_kept(path) && !self.is_old(path, served.hash) =>
+                if at != "/"
+                    && is_kept(path)
+                    && (served.hash == *hash || !self.is_old(path, served.hash)) =>
             {
                 if ErrorPage::url_of_nothing(pages, path, *hash).is_none() {
                     verified.unverified.push(path.clone());
@@ -144,7 +149,7 @@ impl Switched<'_> {
                 return Err(format!("the page {path} as it was before"));
             }
             // Such as a page that every path is answered with.
-            Expected::ErrorPage { path, .. } if status != 0 => {
+            Expected::ErrorPage { path, .. } if (1..500).contains(&status) => {
                 verified.unverified.push(path.clone());
             }
             Expected::File { .. } if status == 200 => {
@@ -204,7 +209,7 @@ impl Switched<'_> {
                 let fetched = cx.run(self.fetch(server, host, &batch).within(left))?;
                 left = left.saturating_sub(fetched.took);
                 for ((url, expected), served) in batch.into_iter().zip(&fetched.served) {
-                    if let Err(why) = self.judge(&expected, served, &pages, &mut verified) {
+                    if let Err(why) = self.judge(&url, &expected, served, &pages, &mut verified) {
                         wrong.push((url, expected, why));
                     }
                 }
@@ -376,7 +381,7 @@ mod tests {
         let mut judge = |expected: &Expected, status: u16, text: &str| {
             let served =
                 Served { status, hash: ContentHash::of(text.as_bytes()), size: text.len() as u64 };
-            switched.judge(expected, &served, &[], &mut verified)
+            switched.judge("/x", expected, &served, &[], &mut verified)
         };
         let expected = |path: &str| Expected::File {
             path: path.parse().unwrap(),
@@ -435,7 +440,7 @@ mod tests {
             let mut verified = LandingVerified::default();
             let (hash, size) = (ContentHash::of(text.as_bytes()), text.len() as u64);
             let served = Served { status, hash, size };
-            let judged = switched.judge(&expected[url], &served, &pages, &mut verified);
+            let judged = switched.judge(url, &expected[url], &served, &pages, &mut verified);
             let LandingVerified { files, error_pages, unverified, .. } = verified;
             judged.map(|()| (files, error_pages, unverified.len()))
         };
@@ -451,6 +456,10 @@ mod tests {
             (nothing.as_str(), 404, "old"),
             (nothing.as_str(), 0, ""),
             ("/50x.html", 0, ""),
+            ("/50x.html", 502, "broken"),
+            ("/404.html", 500, "oops"),
+            ("/404.html", 200, "of others"),
+            (nothing.as_str(), 500, "oops"),
             ("/index.html", 404, "new"),
         ] {
             assert!(judge(url, status, text).is_err(), "{url} {status} {text}");

@@ -59,8 +59,10 @@ SELECT line FROM (
       (SELECT json_agg(d.classid || '/' || d.objid ORDER BY d.classid, d.objid)
        FROM dependent d
        WHERE d.extension = 0
-         AND NOT EXISTS (SELECT FROM members m WHERE m.extension = 0
-                         AND m.classid = d.classid AND m.objid = d.objid)),
+         -- What is in them is not dumped, but for extensions and what is published of them.
+         AND (d.classid IN ('pg_extension'::regclass, to_regclass('pg_catalog.pg_publication_namespace'))
+              OR NOT EXISTS (SELECT FROM members m WHERE m.extension = 0
+                             AND m.classid = d.classid AND m.objid = d.objid))),
       '[]'::json))
   WHERE json_array_length(:'excluded'::json) > 0
 ) AS lines (name, line)
