@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use talia_pipeline::{
     Error, ExitCode, Result,
     protocol::{Area, Cancelled, LockHolder, ReleaseId, RunId, Whose},
-    server::{Records, end_holders, holder, holds, interrupt_holder},
+    server::{GONE, Records, end_holders, holder, holds, interrupt_holder},
 };
 
 use crate::{
@@ -27,7 +27,11 @@ impl Ask<'_> {
             // Of the landing page, no client names its run.
             Some(Whose { run: Some(_), .. }) => None,
             _ if !is_asked(Area::Landing) => None,
-            _ => self.landing_work(whose.map(|whose| &whose.by))?,
+            _ => match self.landing_work(whose.map(|whose| &whose.by)) {
+                // What cannot be read there keeps nobody from ending a release here.
+                Err(_) if backend.is_some() => None,
+                work => work?,
+            },
         };
         match (backend, landing) {
             (Some(backend), Some(landing)) if landing.is_active => Err(which(&backend, &landing)),
@@ -52,6 +56,11 @@ impl Ask<'_> {
         if !running.is_cancellable() {
             return Err(Error::refused(format!("{} is not cancelled", running.doing))
                 .hint(running.advice()));
+        }
+        if !holds(&lock, running.pid) && holder(&lock)?.as_ref() == Some(running) {
+            let told =
+                format!("{} (process {}) cannot be asked to end", running.doing, running.pid);
+            return Err(Error::refused(told).hint(GONE));
         }
         // A disk that is full must keep nobody from it.
         drop(self.journal(Area::Backend));

@@ -117,6 +117,31 @@ fn what_helps_on_a_full_disk_needs_no_journal() {
     assert!(told.contains("undone"), "{told}");
 }
 
+#[test]
+fn who_asks_for_the_work_of_a_dead_agent_hears_what_ends_it() {
+    let here = Here::new("dead");
+    let path = here.site.layout.lock();
+    let label = LockHolder {
+        pid: u32::MAX >> 2,
+        doing: "release".to_owned(),
+        by: "ana".parse().unwrap(),
+        run: "1".to_owned(),
+        since_ms: 1,
+    };
+    let lock = Lock::take(&path, &label).unwrap();
+    let mut works = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+    drop(lock);
+    let (code, _) = here.serve(&Request::Cancel { area: None, whose: None });
+    let held = Lock::take(&path, &label).unwrap_err();
+    drop(works.kill());
+    works.wait().unwrap();
+    for error in [code.unwrap_err(), held] {
+        assert_eq!(error.exit_code(), ExitCode::Refused, "{error}");
+        assert!(error.hint_text().unwrap().contains("unlock"), "{error}");
+        assert!(!error.hint_text().unwrap().contains("cancel"), "{error}");
+    }
+}
+
 /// Two that could be cancelled: only who asks knows which one is meant.
 #[test]
 fn of_two_that_run_one_is_cancelled_where_it_is_named() {

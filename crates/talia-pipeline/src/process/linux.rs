@@ -226,6 +226,7 @@ mod tests {
             crate::process::Leaves::Nothing,
             "s",
         );
+        let mut known = 0;
         for _ in 0..150 {
             let chain = "exec setsid setsid -w env nice setsid true";
             let mut command = crate::process::Spawn::new("/bin/sh", "marks")
@@ -237,9 +238,11 @@ mod tests {
             while child.try_wait().unwrap().is_none() {
                 if let Marks::Known(marks) = marks(pid) {
                     assert_eq!(marks.len(), 1);
+                    known += 1;
                 }
             }
         }
+        assert!(known > 150, "hardly any was read: {known}");
     }
 
     #[test]

@@ -54,6 +54,7 @@ mod kernel;
 #[path = "other.rs"]
 mod kernel;
 mod leftovers;
+mod lent;
 mod mark;
 mod ownership;
 mod pump;
@@ -67,6 +68,7 @@ mod supervisor;
 pub use cancel::{Cancel, Level};
 pub use command::{Leaves, Limits, Spawn, Stdin, Stream, become_program};
 pub use leftovers::end_marked_leftovers;
+pub use lent::Lent;
 pub use mark::{RUN_MARK, RunMark};
 pub use spawn_error::SpawnError;
 pub use supervisor::{Ended, Fate, Finished, Stray, Supervisor};

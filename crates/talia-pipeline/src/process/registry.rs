@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{Child, ExitStatus},
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -83,6 +83,8 @@ pub(super) struct Registry {
     started_any: bool,
     /// The children that were there before adoption.
     pub(super) strangers: HashSet<Key>,
+    /// What commands get beside their streams.
+    pub(super) lent: Vec<OwnedFd>,
 }
 
 /// The registry, locked: hold it over spawn *and* register.

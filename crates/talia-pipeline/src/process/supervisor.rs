@@ -20,6 +20,7 @@ use super::{
     clock::{DISTURBED, FORCING, LEAVING, after, now},
     command::{Limits, Spawn, Stdin, Stream},
     kernel::Process,
+    lent::lending,
     mark::RunMark,
     registry::{Left, Whose, registry},
     session::Session,
@@ -188,7 +189,7 @@ impl Supervisor {
         let mut patience = 20;
         loop {
             let mut registry = registry();
-            match command.spawn() {
+            match lending(&registry.lent, spawn.leaves, || command.spawn()) {
                 Ok(child) => {
                     registry.enter(serial, self.0.number, &child, spawn.leaves);
                     return Ok(child);

@@ -1,7 +1,7 @@
 //! The server's lock: held exactly as long as anything of its holder works.
 //!
-//! It is a kernel lock on an open file, and the descriptor is handed to every child:
-//! so it is free when the last of them has ended, in whatever way, and never before.
+//! It is a kernel lock on an open file, and the descriptor is lent to every child: so it is
+//! free when the last of them has ended, in whatever way, and never before.
 
 use std::{
     fs::{self, File},
@@ -14,12 +14,12 @@ use std::{
 use camino::Utf8Path;
 use rustix::{
     fs::{FlockOperation, flock},
-    io::{FdFlags, fcntl_setfd},
     process::{Pid, Signal, kill_process},
 };
 
 use crate::{
     error::{Error, Result},
+    process::Lent,
     protocol::LockHolder,
 };
 
@@ -29,10 +29,15 @@ const FREED_WITHIN: Duration = Duration::from_secs(10);
 const LOOKED_AT_FOR: Duration = Duration::from_millis(200);
 const NAP: Duration = Duration::from_millis(20);
 
+/// What there is to do where the holder itself has died.
+pub const GONE: &str = "that process has gone, and what it had started still works: wait until it \
+                        has ended; `cargo xtask unlock` ends it at once";
+
 /// Holds the server's lock.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    _lent: Lent,
 }
 
 impl Lock {
@@ -63,14 +68,14 @@ impl Lock {
             }
             // Whoever only looks holds it for a moment too.
             if left.is_zero() {
-                return Err(held(&mut file, holder.since_ms));
+                return Err(held(path, &mut file, holder.since_ms));
             }
             thread::sleep(NAP);
             left = left.saturating_sub(NAP);
         }
         // Children get it too: whatever works for the holder holds the lock.
-        fcntl_setfd(&file, FdFlags::empty()).map_err(|error| cannot(error.into()))?;
-        let mut lock = Self { file };
+        let lent = Lent::new(&file).map_err(cannot)?;
+        let mut lock = Self { file, _lent: lent };
         lock.relabel(holder);
         Ok(lock)
     }
@@ -81,13 +86,16 @@ fn open(path: &Utf8Path) -> std::io::Result<File> {
     File::options().create(true).read(true).write(true).truncate(false).mode(0o600).open(path)
 }
 
-fn held(file: &mut File, now_ms: u64) -> Error {
+fn held(path: &Utf8Path, file: &mut File, now_ms: u64) -> Error {
     let Some(holder) = read(file) else {
         return Error::refused("somebody works on this server, and has not said who")
             .hint("wait, ask `cargo xtask status`, or end it: `cargo xtask unlock`");
     };
     let age = now_ms.saturating_sub(holder.since_ms) / 1000;
-    let advice = holder.advice();
+    let advice = match holds(path, holder.pid) {
+        true => holder.advice(),
+        false => GONE.to_owned(),
+    };
     let LockHolder { doing, by, run, pid, .. } = holder;
     Error::refused(format!(
         "{by} works on this server: {doing}, since {age} s (process {pid}, run {run})"

@@ -20,7 +20,7 @@ pub use compose_env::compose_env;
 pub use endpoint::Endpoint;
 pub use files::{Drift, PushedFile, ServerFiles, drift};
 pub use layout::Layout;
-pub use lock::{Lock, end_holders, holder, holds, interrupt_holder};
+pub use lock::{GONE, Lock, end_holders, holder, holds, interrupt_holder};
 pub use policies::{policies, refuse_shared};
 pub use record::{Fate, Record, Records};
 pub use rights::{Judge, Reading};

@@ -24,8 +24,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use talia_pipeline::process::{
-    Cancel, Ended, Fate, Finished, Leaves, Limits, RunMark, Spawn, SpawnError, Stdin, Supervisor,
-    end_marked_leftovers,
+    Cancel, Ended, Fate, Finished, Leaves, Lent, Limits, RunMark, Spawn, SpawnError, Stdin,
+    Supervisor, end_marked_leftovers,
 };
 
 /// Which scenario this process is to play.
@@ -320,6 +320,26 @@ fn what_outlives_its_command_is_ended_and_reported() {
         assert!(finished.took < GRACE + BACK + LOAD, "{:?}", finished.took);
         assert_eq!(tagged(&tag), Vec::<i32>::new(), "{script}");
     }
+}
+
+#[test]
+fn what_is_lent_is_had_by_all_but_what_is_left_until_the_end() {
+    let supervisor = supervisor();
+    let folder = Folder::new();
+    let path = folder.0.join("lock");
+    let file = fs::File::create(&path).unwrap();
+    let has_it = |leaves: Leaves| {
+        let script = "for fd in /proc/self/fd/*; do readlink \"$fd\"; done; exit 0";
+        let (finished, output) = run(&supervisor, shell(script).leaves(leaves));
+        assert_eq!(finished.ended, Ended::Exited(0));
+        output.lines().any(|line| Path::new(line) == path)
+    };
+    assert!(!has_it(Leaves::Nothing), "it is not lent");
+    let lent = Lent::new(&file).unwrap();
+    let all = [Leaves::Nothing, Leaves::Running, Leaves::UntilFlowEnds, Leaves::Nothing];
+    assert_eq!(all.map(has_it), [true, true, false, true]);
+    drop(lent);
+    assert!(!has_it(Leaves::Nothing), "it is taken back");
 }
 
 // ------------------------------------------------------------------ siblings

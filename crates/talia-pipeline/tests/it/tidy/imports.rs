@@ -56,7 +56,18 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("settings", &["coverage", "diagnostic", "landing", "error"]),
     (
         "server",
-        &["digest", "landing", "protocol", "settings", "templates", "parse", "files", "error"],
+        &[
+            "digest",
+            "landing",
+            "protocol",
+            "settings",
+            "templates",
+            "parse",
+            "files",
+            // Its lock is lent to whatever works under it.
+            "process",
+            "error",
+        ],
     ),
     ("templates", &[]),
     ("project", &["step", "parse", "files", "settings", "error"]),
