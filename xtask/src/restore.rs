@@ -21,7 +21,8 @@ pub(crate) fn command() -> Command {
         .arg(cli::flag("accept-database", "Restore it though it was made of another database"))
         .arg(cli::flag(
             "drop-dependents",
-            "Drop what is newer and depends on what is replaced: views, foreign keys, columns of its types",
+            "Drop what is newer and depends on what is replaced: views, foreign keys, columns of its \
+             types; what of it is in schemas that backups leave out is in no backup",
         ))
         .arg(cli::flag("yes", "Do not ask; needed where nobody can be asked"))
         .after_help(

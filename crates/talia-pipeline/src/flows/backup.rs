@@ -65,6 +65,12 @@ impl BackupOrder {
         self
     }
 
+    /// Without those of its schemas alone that are among these.
+    pub(super) fn without_at_most(mut self, names: &[String]) -> Self {
+        self.excluded.retain(|name| names.contains(name));
+        self
+    }
+
     /// How long the dump and its reading may take; the run's limit for one step
     /// unless set.
     #[must_use]

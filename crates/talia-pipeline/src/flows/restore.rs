@@ -21,6 +21,9 @@ use crate::{
 
 use super::backup::{BackupOrder, backup, connect, versions};
 
+/// How many bytes of SQL a byte of a compressed dump may become.
+const TEXT_PER_DUMP: u64 = 4;
+
 /// What a restore would do, for a person to say yes to. `Display` is that text.
 #[derive(Debug, Clone)]
 pub struct RestoreOutlook {
@@ -171,10 +174,15 @@ pub fn restore(
         let record = usable(cx, place, id)?;
         let versions = versions(cx, order.programs())?;
         compatible(record.pg_dump, versions.pg_restore, record.contents.server)?;
+        // What this backup replaces is in the one before, though new ones leave its schema out.
+        let first = order.clone().without_at_most(&record.contents.without.schemas);
         // Retention must not take what is about to be restored.
-        let before = backup(cx, place, database, &order.clone().keeping(id))?;
+        let before = backup(cx, place, database, &first.keeping(id))?;
         let restored = cx.group("overwrite", |cx| {
             let connection = connect(cx, place, order.id(), database, order.programs())?;
+            if dependents == Dependents::Drop {
+                can_drop(cx, place, &connection, &record)?;
+            }
             let dump = place.full(id);
             let there = cx.run(ExtensionsThere::new(&connection))?;
             let archive = cx.run(ListArchive::new(order.programs().pg_restore(), &dump))?;
@@ -199,8 +207,9 @@ pub fn restore(
                     ))
                     .hint(format!(
                         "nothing is changed, and the state before is in the backup {}; \
-                         to have that dropped with it: `--drop-dependents`",
-                        before.id
+                         to have that dropped with it: `--drop-dependents`{}",
+                        before.id,
+                        lost(&before)
                     )));
                 }
                 Restored::Broken(reason) => {
@@ -249,6 +258,37 @@ fn replace(
     Ok(Replaced { restored: cx.run(step)?, dropped: Vec::new() })
 }
 
+/// Refuses to drop what could not be named, or where there is no room for the script.
+fn can_drop(
+    cx: &Context,
+    place: &BackupPlace,
+    connection: &Connection,
+    record: &BackupRecord,
+) -> Result<()> {
+    let server = cx.run(AskServer::new(connection))?;
+    if !server.is_english {
+        return Err(Error::refused(
+            "the server's messages are not in English: what would be dropped could not be named",
+        )
+        .hint(format!(
+            "as its superuser: `ALTER DATABASE \"{}\" SET lc_messages = 'C'`; then restore again",
+            connection.database().name()
+        )));
+    }
+    // The rows as text, and no index: of what is there now, and of what is to come.
+    let dumped = record.full.bytes.saturating_mul(TEXT_PER_DUMP);
+    cx.run(FreeSpace::new(place.folder(), server.database_bytes.max(dumped)))?;
+    Ok(())
+}
+
+/// What of the things that a restore drops is in no backup.
+fn lost(before: &BackupRecord) -> String {
+    match before.contents.without.schemas.as_slice() {
+        [] => String::new(),
+        schemas => format!("; what of it is in {} is in no backup", schemas.join(", ")),
+    }
+}
+
 /// Replaces what the dump has, and drops whatever needs it. `pg_restore` cannot do that
 /// itself, so it is written as SQL first.
 fn replace_and_drop(
@@ -261,9 +301,6 @@ fn replace_and_drop(
 ) -> Result<Replaced> {
     let script = place.script(order.id());
     let drops = cx.run(ListDrops::new(connection, dump, part))?;
-    // Roughly: the rows as text, and no index.
-    let needed = cx.run(AskServer::new(connection))?.database_bytes;
-    cx.run(FreeSpace::new(place.folder(), needed))?;
     cx.finally(RemovePartials::new(place).only(order.id()));
     let mut write = WriteScript::new(connection, dump, part, &script);
     let mut run = RunScript::new(connection, &script, &drops);
@@ -293,5 +330,40 @@ fn count(connection: &Connection, backup: &BackupRecord, order: &BackupOrder) ->
     match order.limit() {
         Some(timeout) => step.timeout(timeout),
         None => step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, CommandLine, ErrorKind, Fake, Pipeline, World, parse::database_url};
+
+    /// Whether a restore may drop, where the server says this and so much is free.
+    fn may_drop(server: &'static str, free: u64) -> Result<()> {
+        let database = database_url::read("postgresql://talia@db.example/app").unwrap();
+        let (place, connection) = (BackupPlace::new("/srv/backups"), Connection::new(&database));
+        let mut record = BackupRecord::planned(&BackupId::new("7").unwrap());
+        record.full.bytes = 1000;
+        let answers = move |line: &CommandLine| match line.words().starts_with("psql") {
+            true => Answer::new(0, server, ""),
+            false => Answer::new(0, format!("Avail\n{free}\n"), ""),
+        };
+        let pipeline = Pipeline::new("restore", "/", World::fixed("/", []));
+        pipeline.fake(Fake::new(answers), |cx| can_drop(cx, &place, &connection, &record)).0
+    }
+
+    #[test]
+    fn what_could_not_be_named_is_not_dropped() {
+        let error = may_drop("150018|1000|de_DE.UTF-8\n", 1 << 40).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.hint_text().unwrap().contains("ALTER DATABASE \"app\" SET lc_messages"));
+        may_drop("150018|1000|en_US.UTF-8\n", 1 << 40).unwrap();
+    }
+
+    #[test]
+    fn there_is_room_for_the_script_of_a_database_that_is_nearly_empty() {
+        let least = 1000 * TEXT_PER_DUMP;
+        may_drop("150018|10|C\n", least - 1).unwrap_err();
+        may_drop("150018|10|C\n", least + (64 << 20)).unwrap();
     }
 }

@@ -12,7 +12,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    backup::{NAME, Setting, id},
+    backup::{self, NAME, Setting, id},
     drill::UNRESTORABLE,
     support::{command, said},
 };
@@ -129,6 +129,31 @@ fn what_is_newer_and_in_the_way_is_named_and_dropped_when_asked() {
     assert_eq!(drop("4", "2").unwrap().dropped, [""; 0]);
     assert_eq!(state(), "1|2");
     assert!(!setting.names().iter().any(|name| name.ends_with(".partial")));
+}
+
+#[test]
+fn what_new_backups_leave_out_is_kept_before_an_older_one_replaces_it() {
+    let setting = Setting::new(1);
+    let ask = |sql: &str| setting.server.ask(NAME, sql);
+    ask("CREATE SCHEMA auth; CREATE TABLE auth.users (id int); INSERT INTO auth.users VALUES (1);
+         CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
+    setting.backup("1").result.unwrap();
+    ask("INSERT INTO auth.users VALUES (2)");
+    let left_out = |name: &str| before(name).without_schemas(["auth"]);
+    let report = run(&setting, "1", left_out("2")).result.unwrap();
+    assert_eq!(ask("SELECT count(*) FROM auth.users"), "1");
+    assert_eq!(report.before.contents.without.schemas, [""; 0]);
+    // From the one before it comes back.
+    run(&setting, "2", left_out("3")).result.unwrap();
+    assert_eq!(ask("SELECT count(*) FROM auth.users"), "2");
+
+    // What is in the way and in no backup is not said to be in one.
+    let database = setting.database();
+    backup::run(&setting.place, &database, &left_out("4")).result.unwrap();
+    ask("CREATE TRIGGER greet BEFORE INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION welcome()");
+    let error = run(&setting, "4", left_out("5")).result.unwrap_err();
+    let hint = error.hint_text().unwrap();
+    assert!(hint.ends_with("what of it is in auth is in no backup"), "{error} {hint}");
 }
 
 #[test]

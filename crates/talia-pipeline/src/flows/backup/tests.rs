@@ -19,7 +19,7 @@ fn answers(
             () if words == "pg_dump --version" => said("pg_dump", pg_dump),
             () if words == "pg_restore --version" => said("pg_restore", pg_restore),
             () if words == "psql --version" => said("psql", "15.18"),
-            () if words.contains("current_setting") => format!("{server}|1000\n"),
+            () if words.contains("current_setting") => format!("{server}|1000|C\n"),
             () if words.starts_with("psql") => COUNTS.to_owned(),
             () if words.starts_with("df ") => "Avail\n9000000000\n".to_owned(),
             () => String::new(),
@@ -127,7 +127,7 @@ fn the_plan_says_what_would_be_done() {
 
 #[test]
 fn space_is_needed_by_the_last_dump_or_by_the_database() {
-    let server = Server { version: PgVersion::unknown(), database_bytes: 1000 };
+    let server = Server { version: PgVersion::unknown(), database_bytes: 1000, is_english: true };
     assert_eq!(needed_bytes(None, server), 1000);
     let mut last = BackupRecord::planned(&BackupId::new("7").unwrap());
     (last.full.bytes, last.schema.bytes) = (90, 10);

@@ -57,13 +57,16 @@ impl ListDrops {
     }
 }
 
+/// Where the transaction of a script begins. Nothing that somebody has named stands before.
+const BEGINS: &str = "\nBEGIN;\n";
+
 /// What stands between the beginning of the transaction and the first thing that is made,
 /// each statement with `CASCADE` where it can have that. `None` for what is no such script.
 ///
 /// A name may hold anything, line breaks and semicolons too: only what stands outside of
 /// quotes ends a statement.
 fn drops(script: &str) -> Option<Vec<String>> {
-    let (_, mut rest) = script.split_once("\nBEGIN;\n")?;
+    let (_, mut rest) = script.split_once(BEGINS)?;
     let mut all = Vec::new();
     loop {
         rest = rest.trim_start();
@@ -76,19 +79,21 @@ fn drops(script: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Where a statement's semicolon is.
+/// Where a statement's semicolon is. There is none behind what psql would take for a command
+/// of its own: these statements are not run under the script's `\restrict`.
 fn statement(text: &str) -> Option<usize> {
     let mut quote = None;
-    text.char_indices().find_map(|(at, letter)| {
+    for (at, letter) in text.char_indices() {
         match (quote, letter) {
             (None, ';') => return Some(at),
+            (None, '\\') => return None,
             (None, '"' | '\'') => quote = Some(letter),
             // A doubled one ends and begins.
             (Some(open), _) if open == letter => quote = None,
             _ => {}
         }
-        None
-    })
+    }
+    None
 }
 
 /// A statement that takes others along; `None` for one that is not to run.
@@ -127,7 +132,8 @@ impl Step for ListDrops {
             if answer.is_truncated() {
                 return Err(answer.unreadable("a shorter script"));
             }
-            if !script.contains("\n\\restrict ") {
+            let head = script.split_once(BEGINS).map_or("", |(head, _)| head);
+            if !head.contains("\n\\restrict ") {
                 return Err(Error::preflight(
                     "this pg_restore writes scripts in which a name could be a command of psql",
                 )
@@ -290,7 +296,7 @@ fn dropped(said: &str, drops: &[String]) -> Vec<String> {
         Some((_, name)) => (!name.ends_with(" other objects")).then(|| name.to_owned()),
         None => line
             .strip_prefix("and ")
-            .filter(|_| line.contains(" other objects"))
+            .filter(|_| line.contains(" other object"))
             .map(|more| format!("{} more", more.split(' ').next().unwrap_or_default())),
     });
     let tables = drops
@@ -457,8 +463,9 @@ mod tests {
                 "DROP TABLE IF EXISTS public.\"; COMMIT; \"\"--\n--\nx\" CASCADE;",
             ]
         );
-        // What has no end is no statement.
+        // What has no end is no statement, and what psql would run itself is none either.
         assert_eq!(drops("\nBEGIN;\nDROP TABLE \"a;\n--\n"), None);
+        assert_eq!(drops("\nBEGIN;\nDROP FUNCTION f(a \\! id\n);\n--\n"), None);
     }
 
     #[test]
@@ -469,8 +476,11 @@ mod tests {
             read(&Answer::new(0, stdout, ""))
         };
         assert_eq!(read("--\n\n\\restrict x\n\nBEGIN;\n\n--\n").unwrap(), [""; 0]);
-        let error = read("--\n\nBEGIN;\n\n--\n").unwrap_err();
-        assert!(error.hint_text().unwrap().contains("15.14"), "{error}");
+        let named = "--\n\nBEGIN;\n\nDROP TABLE \"x\n\\restrict y\";\n--\n";
+        for script in ["--\n\nBEGIN;\n\n--\n", named] {
+            let error = read(script).unwrap_err();
+            assert!(error.hint_text().unwrap().contains("15.14"), "{error}");
+        }
     }
 
     #[test]
@@ -487,9 +497,13 @@ mod tests {
             psql:<stdin>:5: NOTICE:  drop cascades to 2 other objects\n\
             DETAIL:  drop cascades to table app.t\ndrop cascades to view v\n\
             and 7 other objects (see server log for list)\n\
+            and 1 other object (see server log for list)\n\
             psql:x.sql:10: WARNING:  there is already a transaction in progress\n";
         let replaced = read(0, said).unwrap();
-        assert_eq!(replaced.dropped, ["view public.nv", "table app.t", "view v", "7 more"]);
+        assert_eq!(
+            replaced.dropped,
+            ["view public.nv", "table app.t", "view v", "7 more", "1 more"]
+        );
         let broken = "psql:/srv/7.sql:9: ERROR:  relation \"x\" does not exist\n";
         let restored = Restored::Broken("relation \"x\" does not exist".into());
         assert_eq!(read(3, broken).unwrap(), Replaced { restored, dropped: vec![] });

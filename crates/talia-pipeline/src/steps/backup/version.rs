@@ -132,9 +132,18 @@ pub struct Server {
     pub version: PgVersion,
     /// How large the database is on its disk.
     pub database_bytes: u64,
+    /// Whether its messages are in English, as those are read here.
+    pub is_english: bool,
 }
 
-/// Asks the server for its version and the size of the database.
+/// Whether a server of this `lc_messages` speaks English.
+fn is_english(messages: &str) -> bool {
+    // An empty one is that of a server without translations.
+    ["", "C", "POSIX"].contains(&messages)
+        || ["C.", "en", "English"].iter().any(|start| messages.starts_with(start))
+}
+
+/// Asks the server for its version, the size of the database and the language it speaks.
 ///
 /// - Command: `psql --no-psqlrc … --command='SELECT current_setting(…), …'`, the
 ///   connection in `PG…` variables.
@@ -172,7 +181,7 @@ impl Step for AskServer {
 
     fn action(&self) -> Action<'_, Server> {
         let question = "SELECT current_setting('server_version_num'), \
-                        pg_database_size(current_database())";
+                        pg_database_size(current_database()), current_setting('lc_messages')";
         let line = self
             .connection
             .psql()
@@ -182,18 +191,22 @@ impl Step for AskServer {
             .purpose("which version the server is, and how large the database");
         Action::command(line, |answer| {
             let said = read_answer(answer, "asking the server for its version")?;
-            let (version, bytes) = said.trim().split_once('|').unwrap_or_default();
-            match (version.parse(), bytes.parse()) {
-                (Ok(version), Ok(database_bytes)) => {
-                    Ok(Server { version: PgVersion::of_number(version), database_bytes })
-                }
-                _ => Err(answer.unreadable("a version and a size")),
+            let mut parts = said.trim().splitn(3, '|');
+            let mut part = || parts.next().unwrap_or_default();
+            let (version, bytes, messages) = (part(), part(), parts.next());
+            match (version.parse(), bytes.parse(), messages) {
+                (Ok(version), Ok(database_bytes), Some(messages)) => Ok(Server {
+                    version: PgVersion::of_number(version),
+                    database_bytes,
+                    is_english: is_english(messages),
+                }),
+                _ => Err(answer.unreadable("a version, a size and a language")),
             }
         })
     }
 
     fn assume(&self) -> Server {
-        Server { version: PgVersion::unknown(), database_bytes: 0 }
+        Server { version: PgVersion::unknown(), database_bytes: 0, is_english: true }
     }
 
     fn summary(&self, server: &Server) -> Summary {
@@ -293,11 +306,17 @@ mod tests {
             let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
             read(&Answer::new(exit, out, err))
         };
-        let server = read(0, "150018|7654321\n", "").unwrap();
+        let server = read(0, "150018|7654321|C.UTF-8\n", "").unwrap();
         assert_eq!(
-            (server.version.to_string().as_str(), server.database_bytes),
-            ("15.18", 7_654_321)
+            (server.version.to_string().as_str(), server.database_bytes, server.is_english),
+            ("15.18", 7_654_321, true)
         );
+        for (messages, is_english) in
+            [("", true), ("en_US.UTF-8", true), ("de_DE.UTF-8", false), ("Czech", false)]
+        {
+            let said = format!("150018|1|{messages}\n");
+            assert_eq!(read(0, &said, "").unwrap().is_english, is_english, "{messages}");
+        }
         assert!(read(0, "", "").is_err());
         let refused = "psql: error: FATAL:  password authentication failed for user \"x\"\n";
         let error = read(2, "", refused).unwrap_err();
