@@ -93,7 +93,11 @@ impl Target {
         Ok((finished.result.ok(), finished.exit_code))
     }
 
-    fn opened<T>(&self, cx: &Context, flow: &impl Fn(&Context, &Remote) -> Result<T>) -> Result<T> {
+    pub(crate) fn opened<T>(
+        &self,
+        cx: &Context,
+        flow: impl Fn(&Context, &Remote) -> Result<T>,
+    ) -> Result<T> {
         if self.environment.agent == Agent::None {
             let name = self.remote.environment();
             return Err(Error::usage(format!("the server of {name} has no agent to ask"))

@@ -40,24 +40,25 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
     };
     let is_raw = matches.get_flag("raw");
     let target = Target::open(matches, world, Role::Deploy)?;
-    if !query.follow {
-        let records = target.ask(matches, |cx, remote| remote.logs(cx, &query))?;
-        console::print(&records.iter().map(|record| told(record, is_raw)).collect::<String>());
-        return Ok(ExitCode::Success);
-    }
     let records = Records { is_raw, reading: target.session.signals.clone() };
     let pipeline = target.session.pipeline("logs", matches, false)?.report(records);
-    let finished = target.session.guard(pipeline)?.run(|cx| {
-        target.remote.open(cx)?;
-        target.remote.follow_logs(cx, &query)
-    });
+    let mut pipeline = target.session.guard(pipeline)?;
+    if !query.follow {
+        let records = pipeline.run(|cx| target.opened(cx, |cx, remote| remote.logs(cx, &query)));
+        let told = records.result?.iter().map(|record| told(record, is_raw)).collect::<String>();
+        console::print(&told);
+        return Ok(ExitCode::Success);
+    }
+    let finished =
+        pipeline.run(|cx| target.opened(cx, |cx, remote| remote.follow_logs(cx, &query)));
     match finished.result {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         _ => Ok(finished.exit_code),
     }
 }
 
-/// Prints records as they come.
+/// Prints records as they come, and what is said of them where no other program reads it
+/// for one.
 struct Records {
     is_raw: bool,
     /// Ended when nobody reads on, as with `| head`.
@@ -66,11 +67,13 @@ struct Records {
 
 impl Report for Records {
     fn event(&mut self, event: &Event) {
-        if let Event::Remote { told: event, .. } = event
-            && let Event::Output { text, .. } = event.as_ref()
-            && console::try_print(&told(text, self.is_raw)).is_err()
-        {
-            self.reading.interrupt();
+        let Event::Remote { told: event, .. } = event else { return };
+        match event.as_ref() {
+            Event::Output { text, .. } if console::try_print(&told(text, self.is_raw)).is_err() => {
+                self.reading.interrupt();
+            }
+            Event::Note { text } => console::print_error(&format!("note: {}\n", harmless(text))),
+            _ => {}
         }
     }
 }

@@ -31,9 +31,17 @@ impl Ask<'_> {
         }
         pipeline = pipeline.report(self.feed.report());
         let finished = pipeline.run(|cx| logs(cx, &server, query));
-        let Ok(records) = finished.result else { return Ok(finished.exit_code) };
-        let records: Vec<_> = records.iter().map(|record| masker.mask(record)).collect();
+        let Ok(logged) = finished.result else { return Ok(finished.exit_code) };
+        self.note(logged.notes);
+        let records: Vec<_> = logged.records.iter().map(|record| masker.mask(record)).collect();
         Ok(self.tell(&records))
+    }
+
+    /// Beside the records, and none of them.
+    fn note(&self, notes: Vec<String>) {
+        for text in notes {
+            self.feed.tell(&Event::Note { text });
+        }
     }
 
     /// Tells the records as they come, until the client goes away or ends it.
@@ -50,7 +58,9 @@ impl Ask<'_> {
         if id.is_some() || query.since.is_some() {
             // What was asked for may be further back.
             let mut pipeline = self.pipeline(&self.site.signals);
-            lines = pipeline.run(|cx| logs(cx, &server, query)).result?;
+            let logged = pipeline.run(|cx| logs(cx, &server, query)).result?;
+            self.note(logged.notes);
+            lines = logged.records;
         }
         let mut quiet = 0;
         while !self.site.signals.is_cancelled() && !self.feed.is_gone() {

@@ -10,34 +10,34 @@ use crate::{
 
 use super::Server;
 
-/// The records of both slots that the query names, the oldest first. Changes nothing. What
-/// is too much for one answer is named in front of them, in lines that are no records.
+/// The app's records, and what is to be said of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Logged {
+    /// The records, the oldest first.
+    pub records: Vec<String>,
+    /// What is not among them, though it was asked for.
+    pub notes: Vec<String>,
+}
+
+/// The records of both slots that the query names. Changes nothing.
 ///
 /// # Errors
 /// When the logs cannot be read.
-pub fn logs(cx: &Context, server: &Server, query: &LogQuery) -> Result<Vec<String>> {
+pub fn logs(cx: &Context, server: &Server, query: &LogQuery) -> Result<Logged> {
     let folders = Slot::BOTH.map(|slot| server.layout.logs(slot));
-    let read = ReadLogs::new(folders, server.policy.app_uid, query, server.now_ms);
+    let read = ReadLogs::new(folders.clone(), server.policy.app_uid, query, server.now_ms);
     let found = cx.observe(read)?;
-    let is_asked = query.since.is_some() || query.request_id.is_some();
-    let mut told = Vec::new();
-    for file in &found.passed_over {
-        cx.note(format!("not read: {file}"));
-        if is_asked {
-            told.push(format!("… not read: {file}"));
-        }
-    }
+    let mut notes: Vec<String> =
+        found.passed_over.iter().map(|file| format!("not read: {file}")).collect();
     if found.left_out > 0 {
-        let folders = Slot::BOTH.map(|slot| server.layout.logs(slot).to_string());
-        told.push(format!(
-            "… {} older records are left out: a shorter `--since` or a `--request-id` asks for less; \
+        notes.push(format!(
+            "{} older records are left out: a shorter `--since` or a `--request-id` asks for less; \
              all of them are on the server, in {}",
             found.left_out,
-            folders.join(" and ")
+            folders.map(String::from).join(" and ")
         ));
     }
-    told.extend(found.records);
-    Ok(told)
+    Ok(Logged { records: found.records, notes })
 }
 
 /// The records of both slots as they come.

@@ -24,7 +24,7 @@ pub use agent::install_agent;
 pub use backup::{backup_now, drill_now, restore, restore_plan};
 pub use files::{env_names, push};
 pub use host::Server;
-pub use logs::{log_tail, logs};
+pub use logs::{Logged, log_tail, logs};
 pub use look::{Seen, look};
 pub use outlook::difference;
 pub use release::{Order, release};
