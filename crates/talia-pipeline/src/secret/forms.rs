@@ -8,14 +8,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{MINIMUM_LENGTH, looks_secret};
+use super::{MINIMUM_LENGTH, SecretValue, looks_secret};
 
 /// A user name alone in a URL is a token from this length on. Shorter ones are
 /// names such as `postgres`, and masking them would make output unreadable.
 const TOKEN_AS_USER: usize = 16;
 
 /// Every byte string to look for, for all values together.
-pub(super) fn patterns<'a>(values: impl Iterator<Item = &'a [u8]>) -> BTreeSet<Vec<u8>> {
+pub(super) fn patterns<'a>(values: impl Iterator<Item = &'a SecretValue>) -> BTreeSet<Vec<u8>> {
     let mut patterns = BTreeSet::new();
     for part in values.flat_map(parts) {
         patterns.extend(replaced(&part));
@@ -26,8 +26,9 @@ pub(super) fn patterns<'a>(values: impl Iterator<Item = &'a [u8]>) -> BTreeSet<V
 }
 
 /// The value itself and whatever inside it is a secret of its own: each line,
-/// and the password of a URL. What is too short to be masked is left out.
-fn parts(value: &[u8]) -> BTreeSet<Vec<u8>> {
+/// and the password of a URL. What is too short to be masked, or is no secret, is left out.
+fn parts(secret: &SecretValue) -> BTreeSet<Vec<u8>> {
+    let value = secret.expose();
     let mut parts = BTreeSet::from([value.to_vec()]);
     // Without the indentation, because tools indent the lines that they quote.
     parts.extend(value.split(|&byte| byte == b'\n').map(|line| line.trim_ascii().to_vec()));
@@ -37,7 +38,7 @@ fn parts(value: &[u8]) -> BTreeSet<Vec<u8>> {
             parts.insert(credential.as_bytes().to_vec());
         }
     }
-    parts.retain(|part| part.len() >= MINIMUM_LENGTH);
+    parts.retain(|part| part.len() >= MINIMUM_LENGTH && !secret.is_open(part));
     parts
 }
 
@@ -158,6 +159,10 @@ fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn parts_of(value: &[u8]) -> BTreeSet<Vec<u8>> {
+        parts(&SecretValue::new(value))
+    }
+
     #[test]
     fn base64_is_that_of_the_rfc() {
         let cases = [
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn the_password_of_a_url_is_a_part() {
         let part = |text: &str, expected: &str| {
-            assert!(parts(text.as_bytes()).contains(expected.as_bytes()), "{text} {expected}");
+            assert!(parts_of(text.as_bytes()).contains(expected.as_bytes()), "{text} {expected}");
         };
         part("postgresql://talia:p%40ss%2Fword@db:5432/talia", "p@ss/word");
         part("postgresql://talia:p%40ss%2Fword@db:5432/talia", "p%40ss%2Fword");
@@ -185,14 +190,14 @@ mod tests {
         part("redis://:pass@word1@cache/0", "pass@word1");
         part("https://0123456789abcdef@sentry.example/1", "0123456789abcdef");
         part("jdbc:postgresql://db/talia?user=me&password=longenough#x", "longenough");
-        assert_eq!(parts(b"postgresql://postgres@db/talia").len(), 1);
-        assert_eq!(parts(b"postgresql://me:short@db/talia").len(), 1);
-        assert_eq!(parts(b"://").len() + parts(b"%%%%%%%%://%:%@").len(), 1);
+        assert_eq!(parts_of(b"postgresql://postgres@db/talia").len(), 1);
+        assert_eq!(parts_of(b"postgresql://me:short@db/talia").len(), 1);
+        assert_eq!(parts_of(b"://").len() + parts_of(b"%%%%%%%%://%:%@").len(), 1);
     }
 
     #[test]
     fn lines_are_parts_without_their_indentation() {
-        let parts = parts(b"{\n  \"key\": 12345\r\n}\n");
+        let parts = parts_of(b"{\n  \"key\": 12345\r\n}\n");
         assert!(parts.contains(&b"\"key\": 12345"[..]));
         assert_eq!(parts.len(), 2);
     }

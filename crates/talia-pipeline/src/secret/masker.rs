@@ -89,10 +89,7 @@ impl Masker {
     /// A masker for these values. Values shorter than [`MINIMUM_LENGTH`] bytes
     /// are not masked; [`Secret::resolve`](super::Secret::resolve) refuses them.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a SecretValue>) -> Self {
-        let values = values
-            .into_iter()
-            .map(SecretValue::expose)
-            .filter(|value| value.len() >= MINIMUM_LENGTH);
+        let values = values.into_iter().filter(|value| value.expose().len() >= MINIMUM_LENGTH);
         let patterns = forms::patterns(values);
         let Some(automaton) = Automaton::new(patterns.iter().map(Vec::as_slice)) else {
             return Self(None);

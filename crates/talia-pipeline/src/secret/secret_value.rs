@@ -30,23 +30,39 @@ pub const MINIMUM_LENGTH: usize = 8;
 /// serde_json::to_string(&value);
 /// ```
 #[derive(Clone)]
-pub struct SecretValue(Arc<[u8]>);
+pub struct SecretValue {
+    bytes: Arc<[u8]>,
+    open: Arc<[String]>,
+}
 
 impl SecretValue {
     /// Wraps a value, whatever its length. [`Secret::resolve`](super::Secret::resolve)
     /// is what refuses values that are too short to be masked.
     pub fn new(value: impl AsRef<[u8]>) -> Self {
-        Self(value.as_ref().into())
+        Self { bytes: value.as_ref().into(), open: Arc::default() }
+    }
+
+    /// What stands in one of these texts is no secret: the value itself, or a part of it
+    /// such as the password in a URL. Every command may name it.
+    #[must_use]
+    pub fn except(mut self, open: &Arc<[String]>) -> Self {
+        self.open = open.clone();
+        self
+    }
+
+    /// Whether everybody may see this part of it.
+    pub(super) fn is_open(&self, part: &[u8]) -> bool {
+        std::str::from_utf8(part).is_ok_and(|part| self.open.iter().any(|text| text.contains(part)))
     }
 
     /// The bytes, for the one place that hands them to a child.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The value as an operating system string, for a child's environment.
     pub fn expose_os(&self) -> &OsStr {
-        OsStr::from_bytes(&self.0)
+        OsStr::from_bytes(&self.bytes)
     }
 }
 

@@ -5,7 +5,9 @@ use crate::{
     error::{Error, Result},
     parse::{env_file, nginx},
     protocol::Slot,
+    secret::MINIMUM_LENGTH,
     server::{PushedFile, ServerFiles},
+    settings::Policy,
     steps::server::{
         Compose, EndPort, EndSite, NginxReloadOrStart, NginxTest, PushFile, RemoveScratch,
         RestorePort, RestoreSite, TrySite, WriteScratch,
@@ -33,13 +35,31 @@ pub fn push(cx: &Context, server: &Server, file: PushedFile, content: Vec<u8>) -
     mend_push(cx, server)?;
     match file {
         PushedFile::Site => return push_site(cx, server, content),
-        PushedFile::Env => drop(env_file::read(&content)?),
+        PushedFile::Env => refuse_short(&server.policy, &content)?,
         PushedFile::Compose => may_be_used(cx, server, &content)?,
         PushedFile::Override => {
             return Err(Error::usage("what is added to the compose file comes with the host"));
         }
     }
     cx.run(PushFile::new(&server.layout, file, content, server.now_ms))
+}
+
+/// Refuses a `.env` that cannot be read, and one in which what the policy calls a secret is
+/// too short to be masked: it would show.
+pub(super) fn refuse_short(policy: &Policy, env: &[u8]) -> Result<()> {
+    let file = env_file::read(env)?;
+    let entries = file.effective();
+    let is_short = |name: &&String| {
+        let own = entries.iter().find(|entry| entry.name() == name.as_str());
+        own.is_some_and(|entry| (1..MINIMUM_LENGTH).contains(&entry.value().len()))
+    };
+    let Some(name) = policy.secrets.iter().find(is_short) else { return Ok(()) };
+    Err(Error::usage(format!(
+        "the secret {name} in .env is shorter than {MINIMUM_LENGTH} bytes, so it cannot be masked"
+    ))
+    .hint(format!(
+        "use a value of at least {MINIMUM_LENGTH} bytes, or leave {name} out of `secrets` in the policy"
+    )))
 }
 
 /// Puts right what a killed push has left: a site that nobody has judged. Nothing is
@@ -116,4 +136,22 @@ fn may_be_used(cx: &Context, server: &Server, content: &[u8]) -> Result<()> {
         cx.run(WriteScratch::new(&folder, files))?;
         refuse_compose(cx, server, compose)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_policy_calls_a_secret_has_to_be_one_that_can_be_masked() {
+        let text = "environment = \"staging\"\nsecrets = [\"PIN\", \"WORD\"]\n";
+        let (_, policy) = Policy::parse(text, "/etc/talia/staging.toml".into()).unwrap();
+        let refused = |env: &str| refuse_short(&policy, env.as_bytes()).err();
+        let error = refused("WORD=open-sesame\nPIN=123456\n").unwrap();
+        assert!(error.to_string().contains("PIN") && !error.to_string().contains("123456"));
+        assert!(error.hint_text().unwrap().contains("8 bytes"), "{error}");
+        for env in ["PIN=12345678\n", "PIN=\n", "OTHER=123456\n"] {
+            assert!(refused(env).is_none(), "{env}");
+        }
+    }
 }

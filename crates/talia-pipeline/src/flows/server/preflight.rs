@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{Server, compose_check::compose_refusal};
+use super::{Server, compose_check::compose_refusal, files::refuse_short};
 
 /// The least that must be free for an image's layers that are to come, and for a
 /// release's files.
@@ -73,8 +73,17 @@ pub(super) fn preflight(
     } else if let Some(host) = &server.policy.host {
         wrong.extend(nginx(cx, server, host)?);
     }
-    if let Err(error) = env_file::read(&files.env) {
-        wrong.push(Error::usage(format!("{}: {error}", files.env_path)));
+    let env = match record.of {
+        // What was good then goes back whatever the policy calls a secret now.
+        Some(_) => env_file::read(&files.env).map(drop),
+        None => refuse_short(&server.policy, &files.env),
+    };
+    if let Err(error) = env {
+        let told = Error::usage(format!("{}: {error}", files.env_path));
+        wrong.push(match error.hint_text() {
+            Some(hint) => told.hint(hint),
+            None => told,
+        });
     }
     wrong.extend(compose_refusal(cx, server, record, files)?);
     if !is_there && !record.digest.is_planned() {
