@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use talia_pipeline::{
     flows::Dependents,
-    protocol::{BackupState, LogQuery, Request},
+    protocol::{Accepted, BackOutlook, BackupState, LogQuery, Request},
     templates::{AGENT, Role},
 };
 
@@ -160,6 +160,73 @@ pub(crate) fn a_backup_that_does_not_restore_stops_a_release(yard: &Yard) {
             said.brief()
         ),
     );
+}
+
+/// With a drill on the server itself: its server must not hold the lock of a dead agent.
+pub(crate) fn a_backup_that_is_killed_at_any_step(yard: &Yard) {
+    let site = yard.site().on_one_line();
+    let (a, _) = site.pair();
+    let _backups = with_backups(&site, "drill = true");
+    let kept: BackupState = site.ask(Role::Deploy, &Request::Backup).answer();
+    let steps = site.last_steps();
+    println!("{} steps: {}", steps.len(), steps.join(", "));
+    assert!(steps.iter().any(|step| step == "start the drill's server"), "{steps:?}");
+    let mut counted = kept.id.clone();
+    for n in 1..steps.len() {
+        site.faults(&format!("die after {n}"));
+        let dying = site.ask(Role::Deploy, &Request::Backup);
+        site.no_faults();
+        let told = format!("killed after {}", steps[n - 1]);
+        assert_eq!(dying.exit, Some(137), "{told}: {dying:#?}");
+        let state = site.status();
+        assert!(state.lock.is_none(), "{told}: {state:#?}");
+        // Only the whole one counts as drilled, and the last that counts never goes.
+        let last = state.backup.unwrap();
+        assert!(last.id >= counted, "{told}: {last:?}");
+        counted = last.id;
+    }
+    let next: BackupState = site.ask(Role::Deploy, &Request::Backup).answer();
+    assert!(next.id > kept.id && next.drilled_ms.is_some(), "{next:?}");
+    let left = backups(&site);
+    assert!(!left.contains("partial"), "{left}");
+    let runs = site.droplet.script("pgrep --full --list-full 'postgres.*drill' || :").unwrap();
+    assert_eq!(runs, "", "a server of a drill runs on");
+    site.is_settled_at(&a);
+    seen(
+        "3",
+        &format!("SIGKILL of the agent after {} steps of a backup with its drill", steps.len() - 1),
+        "the lock free after each; the next one passes, and nothing half made is left".to_owned(),
+    );
+}
+
+pub(crate) fn a_rollback_says_what_it_knows_of_the_schema(yard: &Yard) {
+    let site = yard.site().on_one_line();
+    let (_, b) = site.pair();
+    let _backups = with_backups(&site, "");
+    site.released(&b);
+    let changed = || {
+        let plan = Request::RollbackPlan { to: None, accepted: Accepted::default() };
+        let back: BackOutlook = site.ask(Role::Deploy, &plan).answer();
+        back.to.unwrap().schema_changed
+    };
+    sql(&site, "CREATE TABLE migrated (a int)");
+    assert_eq!(changed(), None, "nobody has looked since");
+    let live = site.status().live.unwrap().release;
+    let back = |accepted| {
+        let by = "test".parse().unwrap();
+        let request = Request::Rollback { to: None, from: live.clone(), by, run: None, accepted };
+        site.ask(Role::Deploy, &request)
+    };
+    let without = Accepted { no_backup: true, ..Accepted::default() };
+    let blind = back(without);
+    blind.failed(4, &["nobody can tell whether the database's schema has changed"]);
+    back(Accepted::default()).failed(4, &["schema has changed since"]);
+    assert_eq!(changed(), Some(true), "the backup before it has looked");
+    back(without).failed(4, &["schema has changed since"]);
+    sql(&site, "DROP TABLE migrated");
+    site.ask(Role::Deploy, &Request::Backup).answer::<BackupState>();
+    assert_eq!(changed(), Some(false));
+    site.is_settled_at(&b);
 }
 
 pub(crate) fn an_admin_brings_rows_back(yard: &Yard) {

@@ -92,6 +92,8 @@ const TESTS: &[harness::Lane] = &[
         registries::values_reach_the_app_byte_for_byte,
         database::a_dump_that_fails_stops_a_release,
         database::a_backup_that_does_not_restore_stops_a_release,
+        database::a_backup_that_is_killed_at_any_step,
+        database::a_rollback_says_what_it_knows_of_the_schema,
         database::an_admin_brings_rows_back,
         database::an_admin_reads_logs_and_closes_the_site,
         database::an_agent_is_replaced_over_ssh,

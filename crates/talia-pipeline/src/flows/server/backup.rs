@@ -151,6 +151,16 @@ pub(super) fn last_backup(cx: &Context, server: &Server) -> Result<Option<Backup
     Ok(listing.last().map(state))
 }
 
+/// The schema that the last backup found, if it was made after this time.
+///
+/// # Errors
+/// When the run is cancelled.
+pub(super) fn schema_since(cx: &Context, server: &Server, at_ms: u64) -> Result<Option<String>> {
+    let listing = cx.probe(Backups::new(&place(server)))?.unwrap_or_default();
+    let last = listing.last().filter(|last| last.at_ms > at_ms);
+    Ok(last.map(|last| last.schema_hash.clone()))
+}
+
 /// What a backup proved.
 pub(super) struct Proven {
     pub(super) id: String,
@@ -189,7 +199,7 @@ fn live_env(cx: &Context, server: &Server) -> Result<Utf8PathBuf> {
 
 fn database(cx: &Context, server: &Server, env: &Utf8Path) -> Result<Database> {
     let Some(name) = &server.policy.backup.database else {
-        return Err(Error::refused("the server's policy says that there is no database").hint(
+        return Err(Error::usage("the server's policy says that there is no database").hint(
             "set `database` in [backup] of the policy to the name in .env that holds its URL",
         ));
     };

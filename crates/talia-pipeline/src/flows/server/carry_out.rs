@@ -68,6 +68,9 @@ pub(super) fn carry_out(
     let backup = match back {
         Some(way) if way.accepted.no_backup => {
             cx.skip("the database is not backed up, as was asked");
+            if server.policy.backup.database.is_some() {
+                way.allows_unseen()?;
+            }
             None
         }
         Some(_) => backup_gate(cx, server, &files.env_path).map_err(without_backup)?,

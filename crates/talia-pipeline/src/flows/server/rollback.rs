@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Server,
+    backup::schema_since,
     carry_out::carry_out,
     look::{Seen, look},
     release::{Order, record},
@@ -78,8 +79,8 @@ pub fn rollback(cx: &Context, server: &Server, order: &BackOrder) -> Result<Rele
     let of = target.of.clone().unwrap_or_else(|| target.id.clone());
     let mut record = record(server, &seen, &order, Some(of))?;
     record.image.clone_from(&target.image);
-    let way = WayBack::of(&seen, target, accepted);
-    way.allows(last_schema(&seen))?;
+    let way = WayBack::of(cx, server, &seen, target, accepted)?;
+    way.allows(way.now.as_ref())?;
     carry_out(cx, server, &seen, record, &files, Some(&way))
 }
 
@@ -95,11 +96,6 @@ fn target<'s>(seen: &'s Seen, to: Option<&ReleaseId>) -> Result<&'s Record> {
                 .hint("deploy a commit that works: `cargo xtask deploy backend --revision COMMIT`")
         }),
     }
-}
-
-/// The schema that the last backup found.
-fn last_schema(seen: &Seen) -> Option<&String> {
-    seen.records.all.iter().rev().find_map(|record| record.schema_hash.as_ref())
 }
 
 /// The state of the server, and where a rollback leads to, if anywhere. Changes nothing.
@@ -125,7 +121,8 @@ pub fn earlier(
             }
         }
     };
-    let changed = WayBack::of(&seen, target, Accepted::default()).has_changed(last_schema(&seen));
+    let way = WayBack::of(cx, server, &seen, target, Accepted::default())?;
+    let changed = way.has_changed(way.now.as_ref());
     Ok((state, Some(Earlier::new(target.taken(), image, changed))))
 }
 
@@ -138,15 +135,40 @@ pub(super) struct WayBack {
     release: ReleaseId,
     /// The schema that the release worked with.
     then: Option<String>,
+    /// The schema that a backup has found since the live release is live: only then had it
+    /// made its own.
+    now: Option<String>,
     pub(super) accepted: Accepted,
 }
 
 impl WayBack {
-    fn of(seen: &Seen, target: &Record, accepted: Accepted) -> Self {
+    fn of(
+        cx: &Context,
+        server: &Server,
+        seen: &Seen,
+        target: &Record,
+        accepted: Accepted,
+    ) -> Result<Self> {
         // A release's schema is what the one after it found.
         let mut later = seen.records.all.iter().filter(|record| record.id > target.id);
         let then = later.find_map(|record| record.schema_hash.clone());
-        Self { release: target.id.clone(), then, accepted }
+        let now = match seen.live() {
+            Some(live) => schema_since(cx, server, live.since_ms())?,
+            None => None,
+        };
+        Ok(Self { release: target.id.clone(), then, now, accepted })
+    }
+
+    /// The same where no backup is made that would tell.
+    pub(super) fn allows_unseen(&self) -> Result<()> {
+        if self.accepted.schema || self.now.is_some() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "without a backup nobody can tell whether the database's schema has changed since {}",
+            self.release
+        ))
+        .hint("if that release can work with whatever it is now: `--accept-schema` as well"))
     }
 
     /// Says that the database has moved on, and wants to hear that it is known.
