@@ -104,23 +104,23 @@ fn published(
         .flat_map(|one| one.published.iter().map(move |port| (one.service == *service, port)));
     let ports: Vec<(bool, &Published)> = ports.collect();
     let fits = |is_it: &dyn Fn(&(bool, &Published)) -> bool| ports.iter().find(|one| is_it(one));
-    let best = fits(&|(is_service, one)| *is_service && one.target == *port)
-        .or_else(|| fits(&|(is_service, _)| *is_service))
-        .or_else(|| fits(&|(_, one)| one.target == *port));
-    match (best, ports.as_slice()) {
-        (Some((_, best)), _) => Ok(best.address.clone()),
-        // Of a compose file that names its services otherwise.
-        (None, [(_, best)]) if !found.iter().any(|one| one.service == *service) => {
-            Ok(best.address.clone())
-        }
+    let own = fits(&|(is_service, one)| *is_service && one.target == *port)
+        .or_else(|| fits(&|(is_service, _)| *is_service));
+    match (own, ports.as_slice()) {
+        (Some((_, own)), _) => Ok(own.address.clone()),
         (None, _) if found.iter().any(|one| one.service == *service) => {
             Err(format!("the service `{service}` publishes no port"))
         }
+        // Of a compose file that names its services otherwise.
+        (None, [(_, only)]) => Ok(only.address.clone()),
         (None, []) => Err("the compose file publishes no port".to_owned()),
-        (None, _) => Err(format!(
-            "the compose file publishes several ports, none of a service `{service}` and none for \
-             port {port} (`service` and `app_port` of [environments.local.server])"
-        )),
+        (None, _) => match fits(&|(_, one)| one.target == *port) {
+            Some((_, listens)) => Ok(listens.address.clone()),
+            None => Err(format!(
+                "the compose file publishes several ports, none of a service `{service}` and none \
+                 for port {port} (`service` and `app_port` of [environments.local.server])"
+            )),
+        },
     }
 }
 
@@ -161,7 +161,10 @@ mod tests {
         }
         assert!(at(&[]).unwrap_err().contains("publishes no port"));
         let hidden = r#"{"Service":"api","State":"running","Publishers":[]}"#.to_owned();
-        assert_eq!(at(&[db.clone(), hidden]).unwrap_err(), "the service `api` publishes no port");
+        for elsewhere in [&db, &one("store", 8000, 7)] {
+            let all = [elsewhere.clone(), hidden.clone()];
+            assert_eq!(at(&all).unwrap_err(), "the service `api` publishes no port");
+        }
         assert!(at(&[db, other]).unwrap_err().contains("several ports"));
     }
 }

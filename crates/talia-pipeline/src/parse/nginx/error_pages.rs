@@ -38,7 +38,12 @@ fn named_in(block: &[Directive], below: Option<&str>, found: &mut Vec<ErrorPage>
     for directive in flat(block) {
         found.extend(page(directive, below));
         if is(directive, "location") {
-            let below = Location::of(directive).and_then(|location| location.folder());
+            // What another server answers may be any error: none of these can be asked for.
+            let is_passed = flat(&directive.block)
+                .into_iter()
+                .any(|one| one.words.first().is_some_and(|word| word.ends_with("_pass")));
+            let below = Location::of(directive).filter(|_| !is_passed);
+            let below = below.and_then(|location| location.folder());
             named_in(&directive.block, below.as_deref(), found);
         } else {
             // Such as an `if`.
@@ -171,7 +176,8 @@ mod tests {
         assert_eq!(pages(keeps), [at_top("/http.html", 404)], "of the block around it");
         let found = pages(&format!(
             "{keeps} location /docs {{ error_page 404 /d.html; if ($a) {{ error_page 410 /i.html; }} }} \
-             location = /x {{ error_page 404 /x.html; }} location ~ y {{ error_page 404 /y.html; }}"
+             location = /x {{ error_page 404 /x.html; }} location ~ y {{ error_page 404 /y.html; }} \
+             location /api/ {{ proxy_pass http://a; error_page 404 /a.html; }}"
         ));
         let docs = || Some("/docs/".to_owned());
         let told = |path: &str, code, below| (path.to_owned(), code, below);
@@ -182,6 +188,7 @@ mod tests {
                 told("/i.html", 410, docs()),
                 told("/x.html", 404, None),
                 told("/y.html", 404, None),
+                told("/a.html", 404, None),
                 at_top("/http.html", 404),
             ]
         );

@@ -105,7 +105,7 @@ impl IndexTree {
                     known.push((path, stamp, hash));
                 }
                 Now::Changed => found.problems.changed.add(path),
-                Now::Failed(error) => found.cannot_read(&path.to_string(), Some(&error)),
+                Now::Failed(error) => found.cannot_read(path.as_str().as_bytes(), Some(&error)),
             }
         }
         let is_new = found.counts.read_files > 0 || cache.len() != known.len();

@@ -44,8 +44,8 @@ pub(super) fn walk(source: &Utf8Path, filters: &Filters) -> Found {
             Ok(entry) => entry,
             Err(error) => {
                 let path = error.path().map(|path| path.as_os_str().as_bytes());
-                let place = visible_bytes(path.and_then(|path| path.get(above..)).unwrap_or(b"."));
-                found.cannot_read(&place, error.io_error());
+                let place = path.and_then(|path| path.get(above..)).unwrap_or(b".");
+                found.cannot_read(place, error.io_error());
                 continue;
             }
         };
@@ -90,7 +90,7 @@ impl Found {
                         self.problems.not_utf8.add(format!("{path} -> {target}"));
                     }
                 },
-                Err(error) => self.cannot_read(&path.to_string(), Some(&error)),
+                Err(error) => self.cannot_read(place, Some(&error)),
             }
         } else if kind.is_file() {
             self.counts.files += 1;
@@ -108,7 +108,7 @@ impl Found {
         true
     }
 
-    pub(super) fn cannot_read(&mut self, place: &str, error: Option<&io::Error>) {
+    pub(super) fn cannot_read(&mut self, place: &[u8], error: Option<&io::Error>) {
         let why = match error {
             Some(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "permission denied".to_owned()
@@ -116,7 +116,9 @@ impl Found {
             Some(error) => visible(&error.to_string()),
             None => "it cannot be walked through".to_owned(),
         };
-        self.unreadable.extend(place.parse::<TreePath>());
-        self.problems.unreadable.add(format!("{place} ({why})"));
+        let path = std::str::from_utf8(place).ok().and_then(|text| text.parse::<TreePath>().ok());
+        let told = path.as_ref().map_or_else(|| visible_bytes(place), TreePath::to_string);
+        self.problems.unreadable.add(format!("{told} ({why})"));
+        self.unreadable.extend(path);
     }
 }

@@ -1,6 +1,6 @@
 //! The files that a service runs with, as steps.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     error::{Error, Result},
@@ -134,11 +134,30 @@ impl PushFile {
             && old != self.content
         {
             let name = format!("{}.{}", self.file.name(), self.now_ms);
-            let kept = self.layout.pushed().join("before").join(name);
-            files::write_atomically_as(&kept, &old, mode)?;
+            let before = self.layout.pushed().join("before");
+            files::write_atomically_as(&before.join(name), &old, mode)?;
+            self.forget(&before)?;
         }
         files::write_atomically_as(&path, &self.content, mode)?;
         files::write_atomically_as(&self.file.pushed(&self.layout), &self.content, mode)
+    }
+}
+
+/// How many earlier ones of a file are kept: a `.env` holds secrets that are secrets still.
+const KEPT: usize = 5;
+
+impl PushFile {
+    /// Removes all but the last few earlier ones.
+    fn forget(&self, before: &Utf8Path) -> std::io::Result<()> {
+        let at_ms = |path: &Utf8PathBuf| {
+            let rest = path.file_name()?.strip_prefix(self.file.name())?.strip_prefix('.')?;
+            rest.parse::<u64>().ok()
+        };
+        let entries = before.read_dir_utf8()?.flatten().map(|entry| entry.path().to_owned());
+        let mut own: Vec<_> = entries.filter_map(|path| Some((at_ms(&path)?, path))).collect();
+        own.sort();
+        let more = own.len().saturating_sub(KEPT);
+        own.iter().take(more).try_for_each(|(_, path)| std::fs::remove_file(path))
     }
 }
 
@@ -260,6 +279,29 @@ mod tests {
     #[test]
     fn keep_pushed_minimal() {
         check("keep_pushed__minimal", &KeepPushed::new(&layout(), &ServerFiles::default()));
+    }
+
+    #[test]
+    fn a_few_earlier_ones_are_kept_and_no_more() {
+        let root = std::env::temp_dir().join(format!("talia-pushed-{}", std::process::id()));
+        let root = Utf8PathBuf::from_path_buf(root).unwrap();
+        let layout = layout().below(&root);
+        let push = |file: PushedFile, text: String, at_ms: u64| {
+            PushFile::new(&layout, file, text.into_bytes(), at_ms).push().unwrap();
+        };
+        for number in 8..20 {
+            push(PushedFile::Env, format!("A={number}"), number);
+        }
+        push(PushedFile::Compose, "a".to_owned(), 1);
+        push(PushedFile::Compose, "b".to_owned(), 2);
+        let before = layout.pushed().join("before");
+        let mut kept: Vec<String> =
+            before.read_dir_utf8().unwrap().map(|one| one.unwrap().file_name().into()).collect();
+        kept.sort();
+        let env = (15..20).map(|number| format!(".env.{number}"));
+        assert_eq!(kept, env.chain(["docker-compose.yml.2".to_owned()]).collect::<Vec<_>>());
+        assert_eq!(fs::read_to_string(before.join(".env.19")).unwrap(), "A=18");
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
