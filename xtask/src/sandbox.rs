@@ -1,9 +1,11 @@
 //! `cargo xtask sandbox`.
 
+use std::ffi::OsStr;
+
 use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
-    Context, Error, ExitCode, Pipeline, Result, World, report::console, steps::cargo::AgentBuild,
-    templates::Role,
+    Context, Error, ExitCode, Pipeline, Result, World, process::become_program, report::console,
+    steps::cargo::AgentBuild, templates::Role,
 };
 use talia_sandbox::{Place, Sandbox, Status, Wish, down, put_agents, status, up};
 
@@ -37,7 +39,15 @@ pub(crate) fn command() -> Command {
                 .arg(cli::verbose()),
         )
         .subcommand(part("status", "Tell what runs, and at which ports"))
-        .subcommand(part("ssh", "Print the command that opens a root shell on the server"))
+        .subcommand(
+            part("ssh", "Open a root shell on the server, or run a command there").arg(
+                Arg::new("command")
+                    .value_name("COMMAND")
+                    .num_args(0..)
+                    .trailing_var_arg(true)
+                    .help("What is run in place of the shell"),
+            ),
+        )
         .after_help(
             "Examples:\n  \
              cargo xtask sandbox up\n  \
@@ -76,14 +86,28 @@ pub(crate) fn run(matches: &ArgMatches, world: World) -> Result<ExitCode> {
             Ok(ExitCode::Success)
         }
         _ => {
-            let sandbox = Sandbox::open(&place, &session.world)?;
-            for droplet in sandbox.droplets() {
-                let container = droplet.container();
-                console::print(&format!("docker exec --interactive --tty {container} bash\n"));
-            }
-            Ok(ExitCode::Success)
+            let command = matches.get_many::<String>("command").into_iter().flatten();
+            open_shell(&session, &place, command.map(String::as_str).collect())
         }
     }
+}
+
+/// Becomes a shell on the server; comes back only where that fails.
+fn open_shell(session: &Session, place: &Place, command: Vec<&str>) -> Result<ExitCode> {
+    let (sandbox, world) = (Sandbox::open(place, &session.world)?, &session.world);
+    let Some(droplet) = sandbox.droplets().into_iter().next() else {
+        return Err(Error::usage("the sandbox has no server"));
+    };
+    let docker = world.find_program("docker").ok_or_else(|| {
+        Error::preflight("there is no docker").hint("`cargo xtask doctor` tells what is missing")
+    })?;
+    let container = droplet.container();
+    let terminal: &[&str] = if console::can_ask() { &["--tty"] } else { &[] };
+    let shell = if command.is_empty() { vec!["bash"] } else { command };
+    let args = [&["exec", "--interactive"], terminal, &[container.as_str()], &shell].concat();
+    let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
+    let cause = become_program(docker.as_std_path(), &args, world.child_environment());
+    Err(Error::step(format!("{docker} cannot be started")).caused_by(cause))
 }
 
 fn bring_up(session: &Session, place: &Place, matches: &ArgMatches) -> Result<ExitCode> {

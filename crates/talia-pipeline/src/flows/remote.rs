@@ -174,7 +174,10 @@ impl Remote {
             return Err(error.hint(if newer {
                 format!("take a checkout of {there} or its neighbour")
             } else {
-                format!("`cargo xtask server agent install --env {environment}` brings it here")
+                format!(
+                    "`cargo xtask server agent install --env {environment}` brings it here; where \
+                     a server has several environments, root copies it there"
+                )
             }));
         }
         if hello.environment != *environment {

@@ -70,9 +70,9 @@ impl Site {
         self.listens.iter().any(|listen| listen.split(' ').any(|word| word == "ssl"))
     }
 
-    /// Whether requests go this way, and no other.
-    pub fn proxies_only(&self, way: Way<'_>) -> bool {
-        !self.proxies.is_empty() && self.proxies_elsewhere(way).next().is_none()
+    /// Whether requests go this way; others may go elsewhere.
+    pub fn proxies(&self, way: Way<'_>) -> bool {
+        self.proxies.iter().any(|proxy| proxy.takes(way))
     }
 
     /// What its `proxy_pass` name that is not on this way.
@@ -90,7 +90,7 @@ impl Site {
 /// let shown = "http { server { listen 443 ssl; server_name talia.example;\n\
 ///              location /api/ { proxy_pass http://unix:/run/a.sock:; } } }";
 /// let sites = nginx::sites(shown);
-/// assert!(sites[0].has_tls() && sites[0].proxies_only(Way::Socket("/run/a.sock")));
+/// assert!(sites[0].has_tls() && sites[0].proxies(Way::Socket("/run/a.sock")));
 /// ```
 pub fn sites(shown: &str) -> Vec<Site> {
     let mut found = Vec::new();
@@ -410,7 +410,7 @@ http {
         assert!(second.has_tls() && !second.caches_open_files);
         assert_eq!(second.names, ["talia.example", "www.talia.example"]);
         let socket = Way::Socket("/var/lib/talia/p/sock/api.sock");
-        assert!(!second.proxies_only(socket), "another too");
+        assert!(second.proxies(socket));
         let elsewhere = |way| second.proxies_elsewhere(way).collect::<Vec<_>>();
         assert_eq!(elsewhere(socket), ["http://backend${suffix}"]);
         assert_eq!(elsewhere(Way::Socket("/var/lib/talia/p/sock/api")).len(), 2);
@@ -421,7 +421,8 @@ http {
     fn a_site_that_is_reached_by_the_socket_alone_is_direct() {
         let site = |block: &str| {
             let shown = format!("http {{ server {{ listen 443 ssl; {block} }} }}");
-            sites(&shown).remove(0).proxies_only(Way::Socket("/s/api.sock"))
+            let (site, way) = (sites(&shown).remove(0), Way::Socket("/s/api.sock"));
+            site.proxies(way) && site.proxies_elsewhere(way).next().is_none()
         };
         assert!(site("location /api/ { proxy_pass http://unix:/s/api.sock:; }"));
         assert!(site(

@@ -195,7 +195,12 @@ impl Layout {
 
     /// The compose project of a slot.
     pub fn project(&self, slot: Slot) -> String {
-        format!("talia-{}-{slot}", self.environment)
+        format!("{}-{slot}", self.base_project())
+    }
+
+    /// The compose project of whatever no release touches.
+    pub fn base_project(&self) -> String {
+        format!("talia-{}", self.environment)
     }
 
     fn own(&self) -> Utf8PathBuf {

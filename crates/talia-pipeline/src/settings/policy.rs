@@ -37,6 +37,9 @@ pub struct Policy {
     pub web: Utf8PathBuf,
     /// `host`: the name that clients use, which Nginx is asked for.
     pub host: Option<String>,
+    /// `proxies`: what else that host's requests may be sent to, as `proxy_pass` says it,
+    /// such as another app below a path of its own. Default: nothing.
+    pub proxies: Vec<String>,
     /// `tls_ca`: a PEM file with the authority of that host's certificate, where it
     /// is none that the system knows.
     pub tls_ca: Option<Utf8PathBuf>,
@@ -182,6 +185,7 @@ impl Default for Policy {
             keep_releases: 5,
             moves_latest: false,
             migrate: Vec::new(),
+            proxies: Vec::new(),
             secrets: Vec::new(),
             backup: Backups::default(),
             compose: ComposeRights::default(),
@@ -259,6 +263,7 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
         folder: path(server.text("folder", absolute)).unwrap_or(default.folder),
         web: path(server.text("web", absolute)).unwrap_or(default.web),
         host: plain(server.text("host", grammar::host)),
+        proxies: all(server.texts("proxies", grammar::argument)).unwrap_or_default(),
         tls_ca: path(server.text("tls_ca", absolute)),
         service: plain(server.text("service", grammar::project_name)).unwrap_or(default.service),
         app_uid: server
@@ -379,7 +384,7 @@ mod tests {
              folder = \"/opt/talia-backend-staging\"\nhost = \"staging.talia.example\"\n\
              strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\napp_port = 80\n\
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
-             secrets = [\"WEBHOOK\"]\n\
+             secrets = [\"WEBHOOK\"]\nproxies = [\"http://127.0.0.1:3000\"]\n\
              [health]\ninterval_ms = 200\nstability_seconds = 0\n\
              [backup]\ndatabase = \"none\"\ndrill = true\nexclude_schemas = [\"auth\"]\n\
              [compose]\nbinds = [\"/srv/media\"]\nhost_namespaces = true\n\
@@ -390,6 +395,7 @@ mod tests {
         assert_eq!((policy.strategy, policy.listen), (Strategy::Recreate, Listen::Port));
         assert_eq!((policy.ports, policy.app_port), ([9001, 9002], 80));
         assert_eq!(policy.secrets, ["WEBHOOK"]);
+        assert_eq!(policy.proxies, ["http://127.0.0.1:3000"]);
         assert_eq!(policy.backup.database, None);
         assert_eq!(policy.backup.exclude_schemas, ["auth"]);
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);

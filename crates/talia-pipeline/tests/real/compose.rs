@@ -8,7 +8,7 @@ use talia_pipeline::{
     flows::server::{Server, push},
     server::{Layout, PushedFile, Record, ServerFiles, compose_env, slot_file},
     settings::Policy,
-    steps::server::{Compose, ComposeConfig, SlotDown, SlotUp, WriteRelease},
+    steps::server::{Compose, ComposeConfig, Judged, SlotDown, SlotUp, WriteRelease},
 };
 
 use crate::{
@@ -302,9 +302,9 @@ fn values_of_env_reach_the_container_byte_for_byte() {
     let compose = || Compose::new(&project, &folder).with(Record::SLOT_FILE);
     let judged =
         alone(root, || ComposeConfig::new(compose(), layout, &here.server.policy)).result.unwrap();
-    assert_eq!(judged, Vec::<String>::new(), "the slot's own file is refused");
+    assert_eq!(judged, Judged::default(), "the slot's own file is refused");
     let written = || ComposeConfig::new(compose(), layout, &here.server.policy).as_written();
-    assert_eq!(alone(root, written).result.unwrap(), Vec::<String>::new());
+    assert_eq!(alone(root, written).result.unwrap(), Judged::default());
 
     let up = alone(root, || SlotUp::new(compose(), "api"));
     let read = up.result.map(|()| {
@@ -361,7 +361,7 @@ fn what_compose_shows_is_in_no_log() {
     let finished = Pipeline::new("ask", here.root.path(), world)
         .state(talia_pipeline::State::new(&state))
         .run(|cx| cx.run(ComposeConfig::new(Compose::new("x", &folder), layout, policy)));
-    assert_eq!(finished.result.unwrap(), Vec::<String>::new());
+    assert_eq!(finished.result.unwrap(), Judged::default());
     let found = command("grep").args(["-r", "never-in-a-log", state.as_str()]).output().unwrap();
     assert!(!found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
     assert!(fs::read_dir(&state).unwrap().next().is_some(), "there is a log");

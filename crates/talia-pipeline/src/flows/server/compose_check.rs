@@ -38,7 +38,7 @@ pub(super) fn compose_refusal(
         return Ok(refusal(&hidden));
     }
     let written = ComposeConfig::new(compose, &server.layout, &server.policy).as_written();
-    Ok(refusal(&cx.observe(written)?))
+    Ok(refusal(&cx.observe(written)?.refused))
 }
 
 /// Refuses a compose project that asks for more than the policy allows: with the very
@@ -52,8 +52,18 @@ pub(super) fn refuse_compose(cx: &Context, server: &Server, compose: Compose) ->
         return Err(error);
     }
     let config = || ComposeConfig::new(compose.clone(), &server.layout, &server.policy);
-    let mut refused = cx.run(config().as_written())?;
-    for fault in cx.run(config())? {
+    let mut refused = cx.run(config().as_written())?.refused;
+    let used = cx.run(config())?;
+    if !used.others.is_empty() {
+        let (names, base) = (used.others.join(" "), server.layout.base_project());
+        cx.note(format!(
+            "no release starts or ends {names}: the project {base} is for what stays, `docker \
+             compose --project-name {base} up --detach {names}` in {} as root; it meets the app on \
+             an external network",
+            server.layout.folder()
+        ));
+    }
+    for fault in used.refused {
         if !refused.contains(&fault) {
             refused.push(fault);
         }

@@ -3,7 +3,10 @@
 use crate::{
     context::Context,
     error::{Error, Result},
-    parse::{env_file, nginx::Way},
+    parse::{
+        env_file,
+        nginx::{Site, Way},
+    },
     server::{Record, ServerFiles},
     settings::Listen,
     steps::{
@@ -71,7 +74,7 @@ pub(super) fn preflight(
         // So in a plan alone: what a killed push has left is put right before this.
         cx.note("a site is being tried: Nginx is asked once that is over");
     } else if let Some(host) = &server.policy.host {
-        wrong.extend(nginx(cx, server, host)?);
+        wrong.extend(unfit(server, host, &cx.observe(NginxSites)?));
     }
     let env = match record.of {
         // What was good then goes back whatever the policy calls a secret now.
@@ -93,9 +96,9 @@ pub(super) fn preflight(
     if wrong.is_empty() { Ok(is_there) } else { Err(Error::all(wrong)) }
 }
 
-/// Whether Nginx sends this host's requests straight to the live link, or to the port that
-/// the live slot's file names; over TLS, and nowhere else.
-fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
+/// Why Nginx does not send this host's requests straight to the live link, or to the port
+/// that the live slot's file names; over TLS, and nowhere else that the policy does not know.
+fn unfit(server: &Server, host: &str, sites: &[Site]) -> Option<Error> {
     let (socket, file) = (server.layout.live_socket(), server.layout.live_port());
     let (way, says) = match server.policy.listen {
         Listen::Socket => {
@@ -103,27 +106,63 @@ fn nginx(cx: &Context, server: &Server, host: &str) -> Result<Option<Error>> {
         }
         Listen::Port => (Way::File(file.as_str()), format!("include {file};")),
     };
-    let sites = cx.observe(NginxSites)?;
     let own: Vec<_> =
         sites.iter().filter(|site| site.names.iter().any(|name| name == host)).collect();
     if own.is_empty() {
-        return Ok(Some(
+        return Some(
             Error::preflight(format!("Nginx has no site for {host}"))
                 .hint("push one: `cargo xtask server site push`"),
-        ));
+        );
     }
-    let elsewhere: Vec<&str> = own.iter().flat_map(|site| site.proxies_elsewhere(way)).collect();
+    let may_go = |to: &&str| server.policy.proxies.iter().any(|allowed| allowed == to);
+    let mut elsewhere: Vec<&str> =
+        own.iter().flat_map(|site| site.proxies_elsewhere(way)).filter(|to| !may_go(to)).collect();
+    elsewhere.dedup();
     if !elsewhere.is_empty() {
-        return Ok(Some(
+        return Some(
             Error::preflight(format!("Nginx sends {host} to {} as well", elsewhere.join(", ")))
-                .hint(format!("wherever that host goes to the app it says `{says}`, without an `upstream` block, which would keep old connections")),
-        ));
+                .hint(format!(
+                    "wherever that host goes to the app it says `{says}`, without an `upstream` \
+                     block, which would keep old connections; what goes to another app is named \
+                     in `proxies` of the server's policy"
+                )),
+        );
     }
-    if !own.iter().any(|site| site.has_tls() && site.proxies_only(way)) {
-        return Ok(Some(
+    if !own.iter().any(|site| site.has_tls() && site.proxies(way)) {
+        return Some(
             Error::preflight(format!("Nginx does not send {host} to the live slot over TLS"))
                 .hint(format!("in the `server` block that has `listen 443 ssl`: `{says}`")),
-        ));
+        );
     }
-    Ok(None)
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{parse::nginx::sites, server::Layout, settings::Policy};
+
+    #[test]
+    fn what_goes_elsewhere_than_to_the_live_slot_is_named_in_the_policy() {
+        let refused = |policy: &str, site: &str| {
+            let text = format!("environment = \"production\"\n{policy}");
+            let (_, policy) = Policy::parse(&text, "/etc/talia/production.toml".into()).unwrap();
+            let layout = Layout::new(&"production".parse().unwrap(), &policy);
+            let by = "ana".parse().unwrap();
+            let server = Server { layout, policy, now_ms: 0, run: "1".into(), by };
+            let shown = format!(
+                "http {{ server {{ listen 443 ssl; server_name talia.example; {site} }} }}"
+            );
+            unfit(&server, "talia.example", &sites(&shown)).map(|error| error.to_string())
+        };
+        let own =
+            "location /api/ { proxy_pass http://unix:/var/lib/talia/production/sock/api.sock:; }";
+        let both = format!("{own} location /bi/ {{ proxy_pass http://127.0.0.1:3000; }}");
+        assert_eq!(refused("", own), None);
+        assert!(refused("", &both).unwrap().contains("to http://127.0.0.1:3000 as well"));
+        assert_eq!(refused("proxies = [\"http://127.0.0.1:3000\"]\n", &both), None);
+        assert!(refused("proxies = [\"http://127.0.0.1:30\"]\n", &both).is_some());
+        assert!(refused("", "root /var/www;").unwrap().contains("does not send"));
+        assert!(refused("", "} server { listen 80;").unwrap().contains("over TLS"));
+    }
 }

@@ -149,7 +149,9 @@ mod tests {
             let found = shown(site, extra);
             assert_eq!(found.len(), 1, "{found:#?}");
             assert_eq!(found[0].names, ["talia.example"]);
-            found[0].has_tls() && found[0].proxies_only(Way::File(PORT))
+            let way = Way::File(PORT);
+            let only = found[0].proxies(way) && found[0].proxies_elsewhere(way).next().is_none();
+            found[0].has_tls() && only
         };
         let file = format!("include {PORT};");
         assert!(goes(&format!("location /api/ {{ if ($a) {{ return 503; }} {file} }}"), ""));
@@ -177,7 +179,7 @@ mod tests {
             "\n# configuration file \
              /etc/nginx/snippets/a.conf:\nlocation / { proxy_pass http://unix:/s/api.sock:; }\n",
         );
-        assert!(elsewhere[0].proxies_only(Way::Socket("/s/api.sock")));
+        assert!(elsewhere[0].proxies(Way::Socket("/s/api.sock")));
         assert_eq!(elsewhere[0].proxies[0].file.as_deref(), Some("/etc/nginx/snippets/a.conf"));
     }
 

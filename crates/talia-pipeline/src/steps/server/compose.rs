@@ -114,14 +114,26 @@ impl ComposeConfig {
         self
     }
 
-    fn refusals(&self, project: &Project) -> Vec<String> {
+    fn judge(&self, project: &Project) -> Judged {
         let Self { compose, layout, policy, reading } = self;
-        Judge::new(layout, policy, &compose.project, &compose.folder, *reading).refusals(project)
+        let judge = Judge::new(layout, policy, &compose.project, &compose.folder, *reading);
+        let others =
+            project.services().map(|(name, _)| name).filter(|name| *name != policy.service);
+        Judged { refused: judge.refusals(project), others: others.map(str::to_owned).collect() }
     }
 }
 
+/// What a compose project asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judged {
+    /// What the policy does not allow.
+    pub refused: Vec<String>,
+    /// Its services beside the one that is released.
+    pub others: Vec<String>,
+}
+
 impl Step for ComposeConfig {
-    type Output = Vec<String>;
+    type Output = Judged;
 
     fn label(&self) -> String {
         match self.reading {
@@ -130,7 +142,7 @@ impl Step for ComposeConfig {
         }
     }
 
-    fn action(&self) -> Action<'_, Vec<String>> {
+    fn action(&self) -> Action<'_, Judged> {
         let line = match self.reading {
             Reading::AsWritten => self
                 .compose
@@ -154,17 +166,17 @@ impl Step for ComposeConfig {
             }
             // What was said instead may hold values, so it is not shown.
             Project::read(answer.stdout_bytes())
-                .map(|project| self.refusals(&project))
+                .map(|project| self.judge(&project))
                 .map_err(|expected| Error::step(format!("Compose does not show {expected}")))
         })
     }
 
-    fn assume(&self) -> Vec<String> {
-        Vec::new()
+    fn assume(&self) -> Judged {
+        Judged::default()
     }
 
-    fn summary(&self, refusals: &Vec<String>) -> Summary {
-        Summary::line(match refusals.len() {
+    fn summary(&self, judged: &Judged) -> Summary {
+        Summary::line(match judged.refused.len() {
             0 => "asks for nothing that the policy does not allow".to_owned(),
             count => format!("{count} refusals"),
         })
@@ -328,6 +340,13 @@ mod tests {
     #[test]
     fn compose_config_everything() {
         check("compose_config__everything", &config(everything()).as_written());
+    }
+
+    #[test]
+    fn services_that_no_release_starts_are_named() {
+        let json = br#"{"services": {"api": {}, "redis": {"image": "redis"}}}"#;
+        let judged = config(minimal()).judge(&Project::read(json).unwrap());
+        assert_eq!(judged.others, ["redis"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod trial;
 mod upkeep;
 
 pub use agent::{AgentVersion, SwapAgent, WriteAgent};
-pub use compose::{Compose, ComposeConfig, Migrate, SlotDown, SlotUp};
+pub use compose::{Compose, ComposeConfig, Judged, Migrate, SlotDown, SlotUp};
 pub use compose_text::{ComposeText, RemoveScratch, WriteScratch};
 pub use container::{Container, ContainerLog, ContainerOf, ContainerRestarts, Containers};
 pub use database::ReadDatabase;
