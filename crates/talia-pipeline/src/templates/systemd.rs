@@ -53,6 +53,8 @@ impl BackupTimer {
              TimeoutStartSec=2h\n\
              # While a release holds the lock, later.\n\
              Restart=on-failure\n\
+             # What is wrong in the policy, or missing, is so in five minutes as well.\n\
+             RestartPreventExitStatus=2 3\n\
              RestartSec=5min\n\
              Nice=10\n\
              IOSchedulingClass=idle\n"
