@@ -50,7 +50,7 @@ pub(crate) fn deploy_command() -> Command {
                 .long("allow-deletions")
                 .value_name("N")
                 .value_parser(clap::value_parser!(u64))
-                .help("Delete up to so many files, however many that are"),
+                .help("Delete or rename up to so many files, however many that are"),
         );
     OVERRIDES
         .into_iter()

@@ -101,19 +101,23 @@ impl LandingProspect {
     }
 }
 
-/// How many files would go. A hashed asset that is served on has not gone.
+/// How many files would go from their places: of a renamed one nobody finds the old URL.
+/// A hashed asset that is served on has not gone.
 fn deletions(plan: &RsyncPlan, index: &LandingIndex) -> Deletions {
     let count = |amount: &Amount| amount.files + amount.links;
-    let is_asset = |(path, change): &(&TreePath, &Change)| {
-        matches!(change, Change::Deleted { before: Entry::File { .. } }) && path.is_hashed()
+    let is_asset = |(path, change): &(&TreePath, &Change)| match change {
+        Change::Deleted { before: Entry::File { .. } } => path.is_hashed(),
+        Change::Renamed { from, .. } => from.is_hashed(),
+        _ => false,
     };
     let served_on = match index.keeps_assets {
         true => plan.changes().filter(is_asset).count() as u64,
         false => 0,
     };
     let totals = plan.totals();
-    let deleted = count(&totals.deleted) + count(&totals.replaced) - served_on;
-    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed, &totals.renamed];
+    let gone = [&totals.deleted, &totals.replaced, &totals.renamed];
+    let deleted = gone.into_iter().map(count).sum::<u64>() - served_on;
+    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed];
     let of =
         deleted + served_on + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
     Deletions { deleted, of }

@@ -204,6 +204,29 @@ fn an_asset_that_is_served_on_is_no_deletion() {
 }
 
 #[test]
+fn a_renamed_file_has_gone_from_where_it_was() {
+    let file = |text: &str| Entry::file(1, ContentHash::of(text.as_bytes()));
+    let tree = |paths: &[(&str, &str)]| -> Tree {
+        paths.iter().map(|(path, text)| (path.parse().unwrap(), file(text))).collect()
+    };
+    let there =
+        tree(&[("a.html", "a"), ("app.1a2b3c4d.js", "j"), ("b.html", "a"), ("c.html", "c")]);
+    let of = |keeps_assets, here: &Tree| {
+        let plan = RsyncPlan::between(&there, here, |_, _| false).unwrap();
+        let index = LandingIndex { keeps_assets, ..scene().index };
+        let Deletions { deleted, of } = deletions(&plan, &index);
+        (deleted, of)
+    };
+    // Everything is elsewhere, one of two that are alike too.
+    let moved = tree(&[("x/a.html", "a"), ("app.js", "j"), ("y.html", "a"), ("c.html", "c")]);
+    let moved: Tree = moved.into_iter().chain([("x".parse().unwrap(), Entry::folder())]).collect();
+    assert_eq!((of(true, &moved), of(false, &moved)), ((2, 4), (3, 4)));
+    // What has got a second place has not gone from the first one.
+    let copied = tree(&[("a.html", "a"), ("b.html", "a"), ("c.html", "c"), ("d.html", "c")]);
+    assert_eq!((of(true, &copied), of(false, &copied)), ((0, 4), (1, 4)));
+}
+
+#[test]
 fn what_git_ignores_makes_no_tree_differ_from_its_commit() {
     for status in [" M site/a\0", "?? site/b\0", "!! dist/\0A  site/c\0"] {
         let (result, asked) = run(&Scene { status, ..scene() });
