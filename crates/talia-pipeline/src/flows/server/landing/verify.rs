@@ -156,7 +156,7 @@ impl Switched<'_> {
                 return Err(format!("another content, {} bytes", served.size));
             }
             Expected::Gone { .. } if [403, 404, 410].contains(&status) => verified.gone += 1,
-            Expected::Gone { path } if status == 200 && self.holds(served.hash) => {
+            Expected::Gone { path } if status == 200 && self.answers_for(path, served, pages) => {
                 verified.fallback.push(path.clone());
             }
             Expected::Gone { .. } if status == 200 => return Err("it is still served".to_owned()),
@@ -169,6 +169,22 @@ impl Switched<'_> {
     /// Whether this is what the file held before.
     fn is_old(&self, path: &TreePath, content: ContentHash) -> bool {
         matches!(self.before.get(path), Some(Entry::File { hash, .. }) if *hash == content)
+    }
+
+    /// Whether this is a page of the release that answers for what is not there. What the
+    /// place held before is one only where the site has its pages for that: a file that is
+    /// elsewhere now and still served there is none.
+    fn answers_for(&self, path: &TreePath, served: &Served, pages: &[ErrorPage]) -> bool {
+        if !self.is_old(path, served.hash) {
+            return self.holds(served.hash);
+        }
+        let is_it =
+            |page: &TreePath| self.served(page).is_some_and(|(hash, _)| hash == served.hash);
+        let above = std::iter::successors(path.parent(), TreePath::parent);
+        let mut indexes =
+            above.map(|folder| format!("{}/{PAGE}", folder.as_str())).chain([PAGE.to_owned()]);
+        indexes.any(|index| index.parse().is_ok_and(|index| is_it(&index)))
+            || self.now.iter().any(|(page, _)| ErrorPage::is_one(pages, page) && is_it(page))
     }
 
     /// Whether a file of the release holds this.
@@ -408,6 +424,39 @@ mod tests {
         assert_eq!(judge(&gone, 502, ""), Err("status 502".into()));
         assert_eq!((verified.files, verified.bytes, verified.gone), (1, 2, 2));
         assert_eq!((verified.fallback.len(), verified.hidden.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_renamed_file_that_is_still_served_where_it_was_has_not_gone() {
+        let before =
+            tree(&[("old.html", file("page")), ("a", Entry::folder()), ("a/b", file("home"))]);
+        let now = tree(&[
+            ("new.html", file("page")),
+            ("index.html", file("home")),
+            ("lost.html", file("lost")),
+            ("docs", Entry::folder()),
+            ("docs/index.html", file("docs")),
+        ]);
+        let none = Tree::default();
+        let switched =
+            Switched { before: &before, now: &now, kept: &none, protected: &[], reloaded: false };
+        let shown =
+            "server { error_page 404 =200 /lost.html; location = /lost.html { internal; } }";
+        let pages = ErrorPage::of_sites(&sites(shown));
+        let judge = |before: &Tree, path: &str, text: &str| {
+            let switched = Switched { before, ..switched };
+            let gone = Expected::Gone { path: path.parse().unwrap() };
+            let hash = ContentHash::of(text.as_bytes());
+            let served = Served { status: 200, hash, size: text.len() as u64 };
+            switched.judge("/x", &gone, &served, &pages, &mut LandingVerified::default())
+        };
+        assert_eq!(judge(&before, "old.html", "page"), Err("it is still served".into()));
+        assert_eq!(judge(&before, "old.html", "home"), Ok(()), "a fallback");
+        assert_eq!(judge(&before, "a/b", "home"), Ok(()), "what the fallback is now");
+        let old = |path: &str, text: &str| tree(&[(path, file(text))]);
+        assert_eq!(judge(&old("x.html", "lost"), "x.html", "lost"), Ok(()));
+        assert_eq!(judge(&old("docs/x", "docs"), "docs/x", "docs"), Ok(()));
+        assert!(judge(&old("index/x", "docs"), "index/x", "docs").is_err(), "of another folder");
     }
 
     #[test]
