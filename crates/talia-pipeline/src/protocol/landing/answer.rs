@@ -1,5 +1,7 @@
 //! What is answered about the landing page.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::landing::{ContentHash, LandingStrategy, Tree, TreePath};
@@ -92,6 +94,14 @@ pub struct LandingTransaction {
     pub idle_ms: u64,
     /// Whether an rsync works in it now.
     pub works: bool,
+}
+
+impl LandingTransaction {
+    /// Whether nothing works in it, and nothing was heard of it for so long: its client has
+    /// gone.
+    pub fn is_idle(&self, bound: Duration) -> bool {
+        !self.works && u128::from(self.idle_ms) >= bound.as_millis()
+    }
 }
 
 /// To `landing index`: what is published, and what a plan has to know.

@@ -53,7 +53,8 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         refuse_active(server, other, order)?;
     }
     let is_settled = is_settled(&seen);
-    let mut seen = settle(cx, server, seen, None)?;
+    // It gives way below, where its client is told of that.
+    let mut seen = settle(cx, server, seen, other.as_ref().map(|other| &other.id))?;
     let replaced = seen.transaction.as_ref().map(|transaction| transaction.id.clone());
     if let Some(replaced) = &replaced {
         cx.note(format!("the transaction {replaced} gives way: nothing was heard of it"));
@@ -115,8 +116,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
 fn refuse_active(server: &Server, other: &LandingTransaction, order: &LandingOrder) -> Result<()> {
     let is_own = other.by == server.by && other.tree == order.tree;
     let idle = server.policy.landing.idle;
-    let is_idle = u128::from(other.idle_ms) >= idle.as_millis();
-    if !other.works && (is_own || is_idle) {
+    if other.is_idle(idle) || (is_own && !other.works) {
         return Ok(());
     }
     let age = server.now_ms.saturating_sub(other.began_ms) / 1000;
