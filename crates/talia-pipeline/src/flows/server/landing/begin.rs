@@ -29,7 +29,8 @@ pub struct LandingOrder {
     pub revision: RevisionId,
     /// The release that the client saw live.
     pub after: Option<ReleaseId>,
-    /// Whether files that were edited on the server may be replaced.
+    /// Whether files that were edited on the server may be replaced, and what stands there
+    /// beside them and cannot be published may be lost.
     pub accept_drift: bool,
     /// What makes its tree of what the client saw published.
     pub changes: TreeChanges,
@@ -69,9 +70,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
     let is_untouched = is_settled && replaced.is_none();
     let published = published(cx, server, &place, &seen, is_untouched)?;
     checks::drift(&published.drift, order.accept_drift)?;
-    if server.policy.landing.strategy == LandingStrategy::InPlace {
-        checks::odd(&published.odd)?;
-    }
+    checks::odd(&published.odd, server.policy.landing.strategy, order.accept_drift)?;
     let announced = order.changes.applied_to(published.tree.clone());
     if announced.hash() != order.tree {
         return Err(Error::refused(
