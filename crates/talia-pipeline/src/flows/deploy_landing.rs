@@ -244,11 +244,14 @@ where
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
-    let plan = RsyncPlan::filtered(there(index, local), &local.tree, &filters(index, local))?;
-    Ok(match index.strategy {
-        LandingStrategy::InPlace => plan.beside(&index.protected),
-        LandingStrategy::Release => plan,
-    })
+    let (there, filters) = (there(index, local), filters(index, local));
+    match index.strategy {
+        LandingStrategy::InPlace => {
+            let LandingIndex { protected, standing, .. } = index;
+            RsyncPlan::beside(there, &local.tree, &filters, protected, standing)
+        }
+        LandingStrategy::Release => RsyncPlan::filtered(there, &local.tree, &filters),
+    }
 }
 
 /// How a deploy of the landing page has ended.

@@ -205,7 +205,10 @@ fn disagree(what: &str, mut told: impl ExactSizeIterator<Item = String>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::{super::ContentHash, *};
+    use super::{
+        super::{ContentHash, Filters},
+        *,
+    };
     use crate::ErrorKind;
 
     fn file(content: &str) -> Entry {
@@ -287,7 +290,9 @@ mod tests {
         };
         let some = "<f+++++++++ 1 own/in/x\ncd+++++++++ 4096 other/\n";
         check(&plan, some).unwrap_err();
-        let plan = plan.beside(&["own".parse().unwrap()]);
+        let own = ["own".parse().unwrap()];
+        let filters = Filters::default();
+        let plan = RsyncPlan::beside(&Tree::default(), &local, &filters, &own, &[]).unwrap();
         check(&plan, some).unwrap();
         check(&plan, &format!("{some}cd+++++++++ 4096 own/\n")).unwrap();
         check(&plan, "<f+++++++++ 1 own/in/x\n").unwrap_err();

@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path, time::Instant};
 
+use camino::Utf8Path;
 use talia_pipeline::{
     ErrorKind,
     landing::{Change, ContentHash, Entry, Filters, RsyncPlan, Tree, TreePath},
@@ -406,6 +407,40 @@ fn a_protected_folder_stays_with_all_that_holds_it() {
         assert_eq!(plan.kept().count(), 11);
         bench.proves(&plan);
     }
+}
+
+/// A release in place, whose daemon does not see what is the server's own.
+#[test]
+fn a_folder_around_what_is_the_servers_own_stays_in_place() {
+    let own: Vec<TreePath> = vec!["assets/up/loads".parse().unwrap(), "no/ne".parse().unwrap()];
+    let own_files =
+        [("assets/up/loads/a", Thing::file("a")), ("assets/up/loads/b/c", Thing::file("c"))];
+    let page = [
+        ("assets/app.js", Thing::file("1")),
+        ("assets/up/x/y", Thing::file("2")),
+        ("no/z", Thing::file("3")),
+        ("index.html", Thing::file("old")),
+    ];
+    let server = things(page.into_iter().chain(own_files));
+    let local = things([("index.html", Thing::file("new"))]);
+    let without_own = |root: &Utf8Path| -> Tree {
+        let all = tree(root).into_iter();
+        all.filter(|(path, _)| !own.iter().any(|own| path == own || path.is_below(own))).collect()
+    };
+    let bench = Bench::new(&local, &server).way(Way::Daemon).hidden("/assets/up/loads\n/no/ne\n");
+    let filters = Filters::default().with_protected(&own);
+    let (there, here) = (without_own(&bench.live()), published(&bench.local()));
+    let plan = RsyncPlan::beside(&there, &here, &filters, &own, &own[..1]).unwrap();
+    assert_eq!(plan.kept().count(), 2);
+    assert!(plan.narrow_arguments().is_none());
+    let bench = bench.rules(filters.rsync_arguments());
+    for options in [&["--delay-updates", "--dry-run"][..], &["--delay-updates"]] {
+        plan.check_report(&bench.report(options)).unwrap();
+    }
+    plan.check_staged(&without_own(&bench.staging())).unwrap();
+    let all = bench.staging().join("assets/up/loads/b/c");
+    assert_eq!(fs::read_to_string(all).unwrap(), "c");
+    assert!(!bench.staging().join("no").exists());
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn scene() -> Scene {
             unfinished: None,
             strategy: LandingStrategy::Release,
             protected: Vec::new(),
+            standing: Vec::new(),
             keeps_assets: false,
             notes: Vec::new(),
         },
@@ -359,6 +360,34 @@ fn in_place_rsync_knows_what_is_the_servers_own() {
     assert!(result.unwrap().released.is_some());
     let rsync = asked.iter().find(|words| words.starts_with("rsync ")).unwrap();
     assert!(rsync.contains(" --delay-updates ") && rsync.contains("'--filter=P /b'"), "{rsync}");
+}
+
+#[test]
+fn in_place_the_folders_around_what_is_the_servers_own_stay() {
+    let scene = scene();
+    let file = || Entry::file(1, ContentHash::of(b"x"));
+    let entries = [("assets", Entry::folder()), ("assets/a", file())];
+    let entries = entries.map(|(path, entry)| (path.parse().unwrap(), entry));
+    let tree: Tree = entries.into_iter().collect();
+    let own: Vec<TreePath> = vec!["assets/uploads".parse().unwrap()];
+    let index = LandingIndex {
+        hash: tree.hash(),
+        tree: Some(tree),
+        protected: own.clone(),
+        standing: own,
+        strategy: LandingStrategy::InPlace,
+        ..scene.index.clone()
+    };
+    let report = "*deleting   0 assets/a\ncannot delete non-empty directory: assets\n";
+    let (result, asked) = run(&Scene { index: index.clone(), report, ..scene.clone() });
+    assert!(result.unwrap().released.is_some());
+    let left: Tree = [("assets".parse().unwrap(), Entry::folder())].into_iter().collect();
+    assert_order(&asked, &[&format!("'landing begin {} ", left.hash()), "rsync "]);
+    // Where nothing is there yet, the folder goes.
+    let index = LandingIndex { standing: Vec::new(), ..index };
+    let report = "*deleting   0 assets/a\n*deleting   0 assets/\n";
+    let (result, _) = run(&Scene { index, report, ..scene });
+    assert!(result.unwrap().released.is_some());
 }
 
 #[test]

@@ -132,6 +132,9 @@ pub struct LandingIndex {
     /// with `strategy = "in-place"`, and knows nothing of it otherwise.
     #[serde(default)]
     pub protected: Vec<TreePath>,
+    /// What of that is there now.
+    #[serde(default)]
+    pub standing: Vec<TreePath>,
     /// Whether hashed assets that a release deletes are served on for the next ones.
     #[serde(default)]
     pub keeps_assets: bool,
@@ -389,7 +392,8 @@ mod tests {
             transaction: Some(transaction.clone()),
             unfinished: None,
             strategy: LandingStrategy::InPlace,
-            protected: vec![".well-known".parse().unwrap()],
+            protected: vec![".well-known".parse().unwrap(), "assets/own".parse().unwrap()],
+            standing: vec![".well-known".parse().unwrap()],
             keeps_assets: true,
             notes: vec!["a note".into()],
         });
