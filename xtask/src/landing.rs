@@ -4,11 +4,12 @@ use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Result, World,
     flows::{
-        LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
-        diff_landing, landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+        LandingDeploy, LandingDeployed, LandingDryRun, LandingProspect, LandingRollback,
+        ToldChange, deploy_landing, diff_landing, landing_source, look_at_landing,
+        look_back_at_landing, rollback_landing,
     },
     landing::{ContentHash, Filters, Guards, Overrides, size},
-    parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
+    parse::itemize::Item,
     protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
     report::console,
     steps::landing::IndexTree,
@@ -112,8 +113,8 @@ struct DeployLanding<'a> {
 
 impl Change for DeployLanding<'_> {
     type Prospect = LandingProspect;
-    /// The commit, its files, and what they replace.
-    type Meant = (RevisionId, ContentHash, Option<ContentHash>);
+    /// The commit, its files, and what they replace; without an agent, what rsync would do.
+    type Meant = (RevisionId, ContentHash, Option<ContentHash>, Option<LandingDryRun>);
     type Outcome = LandingDeployed;
 
     const VERB: &'static str = "deploy";
@@ -130,7 +131,8 @@ impl Change for DeployLanding<'_> {
 
     fn meant(prospect: &LandingProspect) -> Self::Meant {
         let there = prospect.index.as_ref().map(|index| index.hash);
-        (prospect.chosen.revision.clone(), prospect.local.tree.hash(), there)
+        let (revision, dry_run) = (prospect.chosen.revision.clone(), prospect.dry_run.clone());
+        (revision, prospect.local.tree.hash(), there, dry_run)
     }
 
     fn question(&self, prospect: &LandingProspect) -> String {
@@ -259,22 +261,22 @@ fn told(prospect: &LandingProspect) -> String {
 }
 
 /// What rsync says that it would do, in the marks of a plan.
-fn would(dry_run: &RsyncItemize) -> String {
-    let row = |item: &Item| {
-        let mark = match item.event {
-            ItemEvent::Deleted { .. } => '-',
-            ItemEvent::Updated(code) if code.attributes == Attributes::New => '+',
-            ItemEvent::Updated(_) => '~',
+fn would(dry_run: &LandingDryRun) -> String {
+    let row = |(item, change): (&Item, ToldChange)| {
+        let mark = match change {
+            ToldChange::Deleted => '-',
+            ToldChange::Added => '+',
+            ToldChange::Changed | ToldChange::Replaced => '~',
         };
         let slash = if item.is_folder() { "/" } else { "" };
         format!("{mark} {}{slash}\n", item.name)
     };
-    let items = dry_run.items();
-    let more = match items.len().saturating_sub(ROWS) {
+    let changes = dry_run.changes();
+    let more = match changes.len().saturating_sub(ROWS) {
         0 => String::new(),
         more => format!("and {more} more\n"),
     };
-    items.iter().take(ROWS).map(row).collect::<String>() + &more
+    changes.take(ROWS).map(row).collect::<String>() + &more
 }
 
 fn published(

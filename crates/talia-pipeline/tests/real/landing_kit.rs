@@ -10,7 +10,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
-    landing::{ContentHash, Entry, RsyncPlan, Tree, TreePath},
+    landing::{ContentHash, Entry, RsyncPlan, Tree, TreePath, check_repeated},
     parse::itemize::{Format, RsyncItemize},
 };
 
@@ -290,7 +290,9 @@ impl Bench {
         let live = state_of(&self.live());
         let dry = self.report(&["--dry-run"]);
         plan.check_report(&dry).unwrap();
-        plan.check_report(&self.report(&[])).unwrap();
+        let done = self.report(&[]);
+        plan.check_report(&done).unwrap();
+        check_repeated(&dry, &done).unwrap();
         plan.check_staged(&tree(&self.staging())).unwrap();
         assert_eq!(state_of(&self.live()), live, "what is live is never written to");
         // What stays is the same file, with the same time.

@@ -29,6 +29,9 @@ struct Scene {
     status: &'static str,
     /// What rsync reports, dry or not.
     report: &'static str,
+    /// And what else it reports of what is there already, and when it is not dry.
+    existing: Option<&'static str>,
+    done: Option<&'static str>,
     /// Commands with these words end so.
     fails: Vec<(&'static str, i32, String)>,
     /// Whether the live commit has the one that is checked out, not the other way round.
@@ -72,6 +75,8 @@ fn scene() -> Scene {
         accept_drift: false,
         status: "",
         report: BOTH_GO,
+        existing: None,
+        done: None,
         fails: Vec::new(),
         is_older: false,
     }
@@ -84,7 +89,14 @@ fn everything(scene: &Scene, line: &CommandLine) -> Answer {
         return Answer::new(*exit, said.clone(), "");
     }
     let said = match () {
-        () if words.starts_with("rsync ") => scene.report.to_owned(),
+        () if words.starts_with("rsync ") => {
+            let other = match () {
+                () if has(" --existing ") => scene.existing,
+                () if has(" --dry-run ") => None,
+                () => scene.done,
+            };
+            other.unwrap_or(scene.report).to_owned()
+        }
         () if has("'hello ") => hello(&Version::own().to_string(), "production", "deploy"),
         () if has("'landing index ") => told(&scene.index),
         () if has("'landing begin ") => {
@@ -406,6 +418,40 @@ fn without_an_agent_rsync_says_first_what_it_would_do() {
     let overrides = Overrides { deletions: Some(1), ..scene.overrides };
     let (result, asked) = run(&Scene { overrides, ..scene });
     assert_eq!((result.unwrap_err().kind(), runs(&asked)), (ErrorKind::Refused, 1));
+}
+
+#[test]
+fn without_an_agent_what_was_shown_is_what_is_done() {
+    let scene = Scene { agent: Agent::None, ..scene() };
+    let done = Some("*deleting   0 b\n*deleting   0 c\n");
+    let (result, asked) = run(&Scene { done, ..scene.clone() });
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Step);
+    assert!(error.to_string().contains("a: planned `*deleting`, reported nothing"), "{error}");
+    assert_order(&asked, &[" --dry-run ", "rsync ", " -O exit "]);
+    assert_none(&asked, &[" --existing "]);
+    // A plan tells it, too.
+    on(&scene, |pipeline, fake, order| {
+        let (prospect, _) = pipeline.fake(fake, |cx| look_at_landing(cx, order));
+        let told = serde_json::to_value(prospect.unwrap()).unwrap();
+        let gone =
+            |path| serde_json::json!({"path": path, "change": "deleted", "kind": "file_or_link"});
+        assert_eq!(told["dry_run"], serde_json::json!([gone("a"), gone("b")]));
+    });
+}
+
+#[test]
+fn without_an_agent_what_takes_the_place_of_another_kind_is_asked_for() {
+    let report = "cL+++++++++ 1 a\n<f+++++++++ 1 new\n";
+    let existing = Some("cL+++++++++ 1 a\n");
+    let overrides = Overrides { deletions: None, ..scene().overrides };
+    let scene = Scene { agent: Agent::None, report, existing, overrides, ..scene() };
+    let (result, asked) = run(&scene);
+    let error = result.unwrap_err();
+    assert!(error.to_string().starts_with("1 of 1 file on the server would be deleted"), "{error}");
+    assert_order(&asked, &[" --dry-run ", " --dry-run --existing ", " -O exit "]);
+    let (result, _) = run(&Scene { existing: Some(""), ..scene });
+    assert_eq!(result.unwrap().released, None);
 }
 
 #[test]
