@@ -36,14 +36,22 @@ if [ $# -eq 0 ]; then
     deploy | status) exec sudo -n -- /usr/local/lib/talia/deploy.sh "$SSH_ORIGINAL_COMMAND" ;;
     'rsync --server '*)
         # As the client asks, dry or not, and no option more: what follows the point is
-        # its version's. Links that come in lead nowhere.
-        letters=${SSH_ORIGINAL_COMMAND#'rsync --server -'}
-        letters=${letters%' --log-format=%i --delete-delay --delay-updates . ./'}
+        # its version's. With `--existing`, and dry, it asks what would be replaced.
+        asked=${SSH_ORIGINAL_COMMAND#'rsync --server -'}
+        options='--log-format=%i --delete-delay --delay-updates'
+        case $asked in
+        lprce.* | nlprce.*) letters=${asked%" $options . ./"} ;;
+        nlpre.*) letters=${asked%" $options --existing . ./"} ;;
+        *) letters='-' ;;
+        esac
         case $letters in
         *[!A-Za-z.]*) refuse 'rsync may be asked for a landing deploy and nothing else' ;;
-        lprce.* | nlprce.*) exec rrsync -wo -munge /var/www/talia-landing ;;
-        *) refuse 'rsync may be asked for a landing deploy and nothing else' ;;
         esac
+        # Held for as long as that rsync works: with its own lock rrsync would say less.
+        exec 9< /var/www/talia-landing
+        flock --nonblock 9 || refuse 'another rsync works on the landing page'
+        # Links that come in lead nowhere.
+        exec rrsync -wo -munge -no-lock /var/www/talia-landing
         ;;
     *) refuse 'this key may ask for deploy, status, and rsync into the landing page' ;;
     esac

@@ -4,12 +4,16 @@ use clap::{Arg, ArgMatches, Command};
 use talia_pipeline::{
     Context, Error, ExitCode, Result, World,
     flows::{
-        LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
-        diff_landing, landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+        LandingDeploy, LandingDeployed, LandingDryRun, LandingProspect, LandingRollback,
+        ToldChange, deploy_landing, diff_landing, landing_source, look_at_landing,
+        look_back_at_landing, rollback_landing,
     },
     landing::{ContentHash, Filters, Guards, Overrides, size},
-    parse::itemize::{Attributes, Item, ItemEvent, RsyncItemize},
-    protocol::{EnvironmentName, LandingReleased, LandingTaken, ReleaseId, RevisionId, Role},
+    parse::itemize::Item,
+    protocol::{
+        EnvironmentName, LandingReleased, LandingTaken, LandingVerified, ReleaseId, RevisionId,
+        Role,
+    },
     report::console,
     steps::landing::IndexTree,
 };
@@ -50,7 +54,7 @@ pub(crate) fn deploy_command() -> Command {
                 .long("allow-deletions")
                 .value_name("N")
                 .value_parser(clap::value_parser!(u64))
-                .help("Delete up to so many files, however many that are"),
+                .help("Delete or rename up to so many files, however many that are"),
         );
     OVERRIDES
         .into_iter()
@@ -112,8 +116,8 @@ struct DeployLanding<'a> {
 
 impl Change for DeployLanding<'_> {
     type Prospect = LandingProspect;
-    /// The commit, its files, and what they replace.
-    type Meant = (RevisionId, ContentHash, Option<ContentHash>);
+    /// The commit, its files, and what they replace; without an agent, what rsync would do.
+    type Meant = (RevisionId, ContentHash, Option<ContentHash>, Option<LandingDryRun>);
     type Outcome = LandingDeployed;
 
     const VERB: &'static str = "deploy";
@@ -130,7 +134,8 @@ impl Change for DeployLanding<'_> {
 
     fn meant(prospect: &LandingProspect) -> Self::Meant {
         let there = prospect.index.as_ref().map(|index| index.hash);
-        (prospect.chosen.revision.clone(), prospect.local.tree.hash(), there)
+        let (revision, dry_run) = (prospect.chosen.revision.clone(), prospect.dry_run.clone());
+        (revision, prospect.local.tree.hash(), there, dry_run)
     }
 
     fn question(&self, prospect: &LandingProspect) -> String {
@@ -259,22 +264,22 @@ fn told(prospect: &LandingProspect) -> String {
 }
 
 /// What rsync says that it would do, in the marks of a plan.
-fn would(dry_run: &RsyncItemize) -> String {
-    let row = |item: &Item| {
-        let mark = match item.event {
-            ItemEvent::Deleted { .. } => '-',
-            ItemEvent::Updated(code) if code.attributes == Attributes::New => '+',
-            ItemEvent::Updated(_) => '~',
+fn would(dry_run: &LandingDryRun) -> String {
+    let row = |(item, change): (&Item, ToldChange)| {
+        let mark = match change {
+            ToldChange::Deleted => '-',
+            ToldChange::Added => '+',
+            ToldChange::Changed | ToldChange::Replaced => '~',
         };
         let slash = if item.is_folder() { "/" } else { "" };
         format!("{mark} {}{slash}\n", item.name)
     };
-    let items = dry_run.items();
-    let more = match items.len().saturating_sub(ROWS) {
+    let changes = dry_run.changes();
+    let more = match changes.len().saturating_sub(ROWS) {
         0 => String::new(),
         more => format!("and {more} more\n"),
     };
-    items.iter().take(ROWS).map(row).collect::<String>() + &more
+    changes.take(ROWS).map(row).collect::<String>() + &more
 }
 
 fn published(
@@ -283,37 +288,35 @@ fn published(
     name: &EnvironmentName,
     seconds: f64,
 ) -> String {
-    let verified = &released.verified;
     let mut lines = vec![("  before", before(released.before.as_ref()))];
-    lines.push((
-        "  verified",
-        match &verified.skipped {
-            Some(reason) => harmless(reason),
-            None => format!(
-                "{} files, {} as clients get them; {} gone{}{}{}",
-                verified.files,
-                size(verified.bytes),
-                verified.gone,
-                match verified.error_pages {
-                    0 => String::new(),
-                    pages => format!("; {pages} in place of an error"),
-                },
-                match verified.unverified.len() {
-                    0 => String::new(),
-                    pages => format!("; {pages} not seen"),
-                },
-                match verified.unasked {
-                    0 => String::new(),
-                    more => format!(", {more} more not asked for"),
-                }
-            ),
-        },
-    ));
+    lines.push(("  verified", seen(&released.verified)));
     if released.kept_assets > 0 {
         lines.push(("  kept", format!("{} assets of earlier releases", released.kept_assets)));
     }
     let release = &released.live.release;
     format!("\n{short} is live on {name} as {release}, {seconds:.1} s\n{}", rows(&lines))
+}
+
+/// What clients get, as the server has asked for it.
+fn seen(verified: &LandingVerified) -> String {
+    if let Some(reason) = &verified.skipped {
+        return harmless(reason);
+    }
+    let bytes = size(verified.bytes);
+    let mut told = format!("{} files, {bytes} as clients get them", verified.files);
+    let counts = [
+        (verified.gone, "gone"),
+        (verified.fallback.len() as u64, "gone and answered by another page"),
+        (verified.unasked, "gone and not asked for"),
+        (verified.error_pages, "in place of an error"),
+        (verified.unverified.len() as u64, "not seen"),
+        (verified.hidden.len() as u64, "hidden (dot files)"),
+    ];
+    // What is gone is told always.
+    for (count, what) in counts.into_iter().filter(|(count, what)| *count > 0 || *what == "gone") {
+        told.push_str(&format!("; {count} {what}"));
+    }
+    told
 }
 
 fn before(before: Option<&LandingTaken>) -> String {
@@ -369,5 +372,31 @@ impl Change for RollbackLanding<'_> {
         let revision = released.live.revision.as_ref();
         let what = revision.map_or("what was there first", RevisionId::short);
         published(what, released, self.order.remote.environment(), seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verified(text: &str) -> String {
+        seen(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn what_was_seen_is_told_in_one_line() {
+        assert_eq!(
+            verified(r#"{"files":2,"bytes":4500}"#),
+            "2 files, 4.5 kB as clients get them; 0 gone"
+        );
+        assert_eq!(
+            verified(
+                r#"{"files":2,"bytes":4500,"gone":3,"unasked":4,"fallback":["a","b"],
+                "hidden":[".htaccess"],"error_pages":1,"unverified":["50x.html"]}"#
+            ),
+            "2 files, 4.5 kB as clients get them; 3 gone; 2 gone and answered by another page; 4 \
+             gone and not asked for; 1 in place of an error; 1 not seen; 1 hidden (dot files)"
+        );
+        assert_eq!(verified(r#"{"files":0,"bytes":0,"skipped":"no host"}"#), "no host");
     }
 }

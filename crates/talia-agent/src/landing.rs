@@ -114,7 +114,7 @@ impl Ask<'_> {
         error.exit_code()
     }
 
-    fn become_rsync(&self) -> Result<std::convert::Infallible> {
+    pub(crate) fn become_rsync(&self) -> Result<std::convert::Infallible> {
         let place = self.place();
         let open = || {
             let open = Transaction::read(&place)?.filter(|open| open.is_open);
@@ -125,12 +125,21 @@ impl Ask<'_> {
         };
         // Before anything is made on the disk.
         let transaction = open()?;
+        let (now_ms, idle) = (self.site.world.now_ms(), self.site.policy.landing.idle);
+        if transaction.told(&place, now_ms)?.is_idle(idle) {
+            return Err(Error::refused(format!(
+                "nothing was heard of the release {} for {} s, so nothing more is taken",
+                transaction.id,
+                idle.as_secs()
+            ))
+            .hint("deploy again"));
+        }
         let holder = LockHolder {
             pid: std::process::id(),
             doing: "rsync".to_owned(),
             by: transaction.by,
             run: transaction.id.to_string(),
-            since_ms: self.site.world.now_ms(),
+            since_ms: now_ms,
         };
         // rsync and all that it starts hold the lock, because it is handed on.
         let _lock = Lock::take(&place.rsync_lock(), &holder)?;
@@ -188,7 +197,7 @@ impl Ask<'_> {
             by: open.by,
             doing: format!("release {}", open.id),
             holder: None,
-            is_active: told.works || u128::from(told.idle_ms) < idle.as_millis(),
+            is_active: !told.is_idle(idle),
         }))
     }
 

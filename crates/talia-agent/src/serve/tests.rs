@@ -247,3 +247,34 @@ fn a_label_is_the_whole_text_however_long_the_one_before_was() {
         assert_eq!(holder(path).unwrap(), Some(label(doing)));
     }
 }
+
+/// A client that was killed after it had begun leaves its release open.
+#[test]
+fn rsync_is_let_into_no_release_that_nothing_is_heard_of() {
+    let mut here = Here::new("idle");
+    // What is let in goes no further.
+    here.site.world = here.site.world.clone().with("PATH", here.root.join("bin").as_str());
+    let place = here.site.layout.landing();
+    place.make_own().unwrap();
+    let began = |began_ms: u64| {
+        let transaction: serde_json::Result<Transaction> =
+            serde_json::from_value(serde_json::json!({
+                "id": "20261124T081500Z-0123456789ab", "tree": "0".repeat(64),
+                "revision": "0".repeat(40), "by": "ben", "began_ms": began_ms, "base": null,
+                "strategy": "in-place", "user": 0, "group": 0, "is_open": true,
+            }));
+        transaction.unwrap().write(&place).unwrap();
+        let ask =
+            Ask { site: &here.site, feed: &Feed::new(Told::default(), || {}), text: "", run: None };
+        ask.become_rsync().unwrap_err()
+    };
+    let (now_ms, idle) = (here.site.world.now_ms(), here.site.policy.landing.idle);
+    let idle_ms = u64::try_from(idle.as_millis()).unwrap();
+    let refused = began(now_ms - idle_ms);
+    assert_eq!(refused.exit_code(), ExitCode::Refused, "{refused}");
+    assert!(refused.to_string().contains("nothing was heard of"), "{refused}");
+    assert!(began(now_ms).to_string().contains("no rsync on this server"));
+    // rsync writes there when it begins and when it ends.
+    std::fs::write(place.rsync_log(), "").unwrap();
+    assert!(began(now_ms - idle_ms).to_string().contains("no rsync on this server"));
+}

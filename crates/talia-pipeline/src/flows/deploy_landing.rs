@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod tests;
+mod without_agent;
+
+pub use without_agent::{LandingDryRun, ToldChange};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -15,7 +18,7 @@ use crate::{
     },
     parse::{
         git_status::{FileState, StatusEntry},
-        itemize::{Attributes, Item, ItemEvent, Notice, RsyncItemize},
+        itemize::Notice,
     },
     protocol::{LandingIndex, LandingReleased, LandingRequest, LandingTaken, ReleaseId, Who},
     settings::{Environment, Landing},
@@ -30,6 +33,7 @@ use super::{
     Remote,
     commit::{Chosen, Wish, refuse_older},
 };
+use without_agent::without_agent;
 
 /// What is to be published, and where.
 #[derive(Debug, Clone)]
@@ -78,8 +82,8 @@ pub struct LandingProspect {
     /// What is to be done; `None` where the server has no agent.
     pub plan: Option<RsyncPlan>,
     /// What rsync says that it would do, where the server has no agent.
-    #[serde(skip)]
-    pub dry_run: Option<RsyncItemize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<LandingDryRun>,
 }
 
 impl LandingProspect {
@@ -95,42 +99,32 @@ impl LandingProspect {
                 let is_live = index.live.as_ref().is_some_and(is_it);
                 is_live && index.unfinished.is_none() && plan.is_empty()
             }
-            (.., Some(dry_run)) => dry_run.items().is_empty(),
+            (.., Some(dry_run)) => dry_run.is_empty(),
             _ => false,
         }
     }
 }
 
-/// How many files would go. A hashed asset that is served on has not gone.
+/// How many files would go from their places: of a renamed one nobody finds the old URL.
+/// A hashed asset that is served on has not gone.
 fn deletions(plan: &RsyncPlan, index: &LandingIndex) -> Deletions {
     let count = |amount: &Amount| amount.files + amount.links;
-    let is_asset = |(path, change): &(&TreePath, &Change)| {
-        matches!(change, Change::Deleted { before: Entry::File { .. } }) && path.is_hashed()
+    let is_asset = |(path, change): &(&TreePath, &Change)| match change {
+        Change::Deleted { before: Entry::File { .. } } => path.is_hashed(),
+        Change::Renamed { from, .. } => from.is_hashed(),
+        _ => false,
     };
     let served_on = match index.keeps_assets {
         true => plan.changes().filter(is_asset).count() as u64,
         false => 0,
     };
     let totals = plan.totals();
-    let deleted = count(&totals.deleted) + count(&totals.replaced) - served_on;
-    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed, &totals.renamed];
+    let gone = [&totals.deleted, &totals.replaced, &totals.renamed];
+    let deleted = gone.into_iter().map(count).sum::<u64>() - served_on;
+    let stays = [&totals.changed, &totals.mode_changed, &totals.link_changed];
     let of =
         deleted + served_on + stays.into_iter().chain([&totals.unchanged]).map(count).sum::<u64>();
     Deletions { deleted, of }
-}
-
-/// The same as rsync tells it, which does not say how many there are.
-fn told_deletions(dry_run: &RsyncItemize, local: &LocalIndex) -> Deletions {
-    let is_deletion = |item: &&Item| matches!(item.event, ItemEvent::Deleted { folder: false });
-    let deleted = dry_run.items().iter().filter(is_deletion).count() as u64;
-    let is_new = |item: &&Item| match item.event {
-        ItemEvent::Updated(code) => code.attributes == Attributes::New && !item.is_folder(),
-        ItemEvent::Deleted { .. } => false,
-    };
-    let new = dry_run.items().iter().filter(is_new).count() as u64;
-    // What is here and not new was there.
-    let same = (local.counts.files + local.counts.links).saturating_sub(new);
-    Deletions { deleted, of: deleted + same }
 }
 
 /// Finds out what a deploy begins from: the commit, the source, what the server has. The
@@ -190,8 +184,8 @@ pub fn look_at_landing(cx: &Context, order: &LandingDeploy<'_>) -> Result<Landin
         order.guards.refusals(&Facts { index, repository, uncommitted: &uncommitted, deletions })
     };
     let Some(index) = &mut index else {
-        let dry_run = cx.observe(by_script(order, &local).dry_run())?;
-        let refused = refused(told_deletions(&dry_run, &local));
+        let dry_run = LandingDryRun::ask(cx, order, &local)?;
+        let refused = refused(dry_run.deletions(&local));
         return Ok(LandingProspect {
             refused,
             chosen,
@@ -240,11 +234,14 @@ where
 }
 
 fn plan(index: &LandingIndex, local: &LocalIndex) -> Result<RsyncPlan> {
-    let plan = RsyncPlan::filtered(there(index, local), &local.tree, &filters(index, local))?;
-    Ok(match index.strategy {
-        LandingStrategy::InPlace => plan.beside(&index.protected),
-        LandingStrategy::Release => plan,
-    })
+    let (there, filters) = (there(index, local), filters(index, local));
+    match index.strategy {
+        LandingStrategy::InPlace => {
+            let LandingIndex { protected, standing, .. } = index;
+            RsyncPlan::beside(there, &local.tree, &filters, protected, standing)
+        }
+        LandingStrategy::Release => RsyncPlan::filtered(there, &local.tree, &filters),
+    }
 }
 
 /// How a deploy of the landing page has ended.
@@ -383,33 +380,6 @@ fn keep(cx: &Context, order: &LandingDeploy<'_>, prospect: &LandingProspect) -> 
         }
         _ => Ok(()),
     }
-}
-
-fn by_script(order: &LandingDeploy<'_>, local: &LocalIndex) -> Rsync {
-    Rsync::new(order.remote.connection(), &local.source)
-        .filters(local.filters.rsync_arguments())
-        .by_script()
-}
-
-/// rsync into what clients get, by `infra/deploy.sh`.
-fn without_agent(
-    cx: &Context,
-    order: &LandingDeploy<'_>,
-    prospect: &LandingProspect,
-) -> Result<LandingDeployed> {
-    cx.note(
-        "this server has no agent: clients may see files of two versions for a moment, nobody \
-         looks at what is served, an older commit and an edit there are not noticed, and there \
-         is no rollback",
-    );
-    if prospect.local.counts.links > 0 {
-        cx.note("this server has no agent: links lead nowhere there");
-    }
-    if !prospect.is_live() {
-        cx.run(by_script(order, &prospect.local))?;
-    }
-    keep(cx, order, prospect)?;
-    Ok(LandingDeployed { released: None })
 }
 
 /// Where to go back to, and on which server.

@@ -24,8 +24,8 @@ pub use ci::{Ci, CiReport, Part, ci, coverage};
 pub use commit::{Chosen, Wish};
 pub use deploy_backend::{Deploy, Deployed, Latest, Prospect, deploy_backend, look_ahead};
 pub use deploy_landing::{
-    LandingDeploy, LandingDeployed, LandingProspect, LandingRollback, deploy_landing,
-    landing_source, look_at_landing, look_back_at_landing, rollback_landing,
+    LandingDeploy, LandingDeployed, LandingDryRun, LandingProspect, LandingRollback, ToldChange,
+    deploy_landing, landing_source, look_at_landing, look_back_at_landing, rollback_landing,
 };
 pub use diff_landing::{FileDiff, diff_landing};
 pub use drill::{DrillOrder, DrillPlace, drill};

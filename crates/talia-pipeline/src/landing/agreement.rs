@@ -37,26 +37,14 @@ impl RsyncPlan {
         }
         let mut lines = Lines::default();
         self.plan_lines(&mut lines);
-        report_lines(report, &mut lines);
+        report_lines(report, |name, line| lines.at(name).reported.push(line));
         for (path, _) in self.changes().filter(|(path, change)| self.may_be_there(path, change)) {
             let line = lines.at(path.as_str().into());
             if line.reported.is_empty() {
                 line.planned.clear();
             }
         }
-        lines.0.retain(|_, line| {
-            line.planned.sort();
-            line.reported.sort();
-            line.planned != line.reported
-        });
-        let said = |lines: &[String]| match lines {
-            [] => "nothing".to_owned(),
-            lines => lines.join(" and "),
-        };
-        let told = lines.0.iter().map(|(name, line)| {
-            format!("{name}: planned {}, reported {}", said(&line.planned), said(&line.reported))
-        });
-        disagree("rsync reports something else than what was planned", told)
+        lines.agree()
     }
 
     /// Checks that the tree that rsync has left is the plan's result.
@@ -98,6 +86,20 @@ impl RsyncPlan {
     }
 }
 
+/// Checks that rsync reports exactly what a dry run of the same command did before it: that
+/// is the plan where the server tells no tree. In the sense of [`RsyncPlan::check_report`],
+/// in any order.
+///
+/// # Errors
+/// A failed step whose findings name each place with what was planned and what was
+/// reported.
+pub fn check_repeated(dry_run: &RsyncItemize, report: &RsyncItemize) -> Result<()> {
+    let mut lines = Lines::default();
+    report_lines(dry_run, |name, line| lines.at(name).planned.push(line));
+    report_lines(report, |name, line| lines.at(name).reported.push(line));
+    lines.agree()
+}
+
 /// What was planned and what was reported of each name. Both as text, which is
 /// compared and shown.
 #[derive(Default)]
@@ -112,6 +114,23 @@ struct Line {
 impl Lines {
     fn at(&mut self, name: Name) -> &mut Line {
         self.0.entry(name).or_default()
+    }
+
+    /// Fails with every name of which both say something else.
+    fn agree(mut self) -> Result<()> {
+        self.0.retain(|_, line| {
+            line.planned.sort();
+            line.reported.sort();
+            line.planned != line.reported
+        });
+        let said = |lines: &[String]| match lines {
+            [] => "nothing".to_owned(),
+            lines => lines.join(" and "),
+        };
+        let told = self.0.iter().map(|(name, line)| {
+            format!("{name}: planned {}, reported {}", said(&line.planned), said(&line.reported))
+        });
+        disagree("rsync reports something else than what was planned", told)
     }
 }
 
@@ -154,7 +173,7 @@ fn told(code: Code, length: Option<u64>) -> String {
     }
 }
 
-fn report_lines(report: &RsyncItemize, lines: &mut Lines) {
+fn report_lines(report: &RsyncItemize, mut add: impl FnMut(Name, String)) {
     let stay = report.notices().iter().filter_map(|notice| match notice {
         Notice::NotEmpty(name) => Some(name),
         Notice::Other(_) => None,
@@ -162,14 +181,14 @@ fn report_lines(report: &RsyncItemize, lines: &mut Lines) {
     // It may be said more than once.
     let stay: BTreeSet<&Name> = stay.collect();
     for name in &stay {
-        lines.at((*name).clone()).reported.push(NOT_EMPTY.to_owned());
+        add((*name).clone(), NOT_EMPTY.to_owned());
     }
     for item in report.items() {
         // A dry run does not see that a folder in a folder that goes is not empty.
         let deletes_what_stays =
             matches!(item.event, ItemEvent::Deleted { folder: true }) && stay.contains(&item.name);
         if !deletes_what_stays {
-            lines.at(item.name.clone()).reported.push(reported(item));
+            add(item.name.clone(), reported(item));
         }
     }
 }
@@ -205,7 +224,10 @@ fn disagree(what: &str, mut told: impl ExactSizeIterator<Item = String>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::{super::ContentHash, *};
+    use super::{
+        super::{ContentHash, Filters},
+        *,
+    };
     use crate::ErrorKind;
 
     fn file(content: &str) -> Entry {
@@ -287,11 +309,34 @@ mod tests {
         };
         let some = "<f+++++++++ 1 own/in/x\ncd+++++++++ 4096 other/\n";
         check(&plan, some).unwrap_err();
-        let plan = plan.beside(&["own".parse().unwrap()]);
+        let own = ["own".parse().unwrap()];
+        let filters = Filters::default();
+        let plan = RsyncPlan::beside(&Tree::default(), &local, &filters, &own, &[]).unwrap();
         check(&plan, some).unwrap();
         check(&plan, &format!("{some}cd+++++++++ 4096 own/\n")).unwrap();
         check(&plan, "<f+++++++++ 1 own/in/x\n").unwrap_err();
         check(&plan, "cd+++++++++ 4096 other/\n").unwrap_err();
+    }
+
+    #[test]
+    fn a_run_has_to_report_what_its_dry_run_did() {
+        let read = |lines: &[&str]| {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            RsyncItemize::parse(text.as_bytes(), Format::LengthAndName).unwrap()
+        };
+        let backwards: Vec<&str> = SAID.into_iter().rev().collect();
+        check_repeated(&read(&SAID), &read(&backwards)).unwrap();
+        let dry = [&SAID[..], &["*deleting   0 gone/"]].concat();
+        check_repeated(&read(&dry), &read(&[&SAID[..], &[SAID[10]]].concat())).unwrap();
+        for at in 0..SAID.len() - 1 {
+            let mut fewer = SAID.to_vec();
+            fewer.remove(at);
+            let error = check_repeated(&read(&SAID), &read(&fewer)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Step);
+            assert!(error.to_string().contains("reported nothing"), "{error}");
+            let error = check_repeated(&read(&fewer), &read(&SAID)).unwrap_err();
+            assert!(error.to_string().contains("planned nothing"), "{error}");
+        }
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub struct Facts<'a> {
     pub deletions: Deletions,
 }
 
-/// How much would be deleted of what the server has: files and links, no folders.
+/// How much would be deleted of what the server has, files and links, no folders; what is
+/// renamed or replaced by another kind with it, for it is not there any more either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deletions {
     /// So many.
@@ -54,9 +55,9 @@ pub struct Limits {
     pub required: Vec<TreePath>,
     /// How many bytes a file may have. Default: 50 million.
     pub file_bytes: u64,
-    /// How much of what the server has may be deleted, in percent. Default: 30.
+    /// How much of what the server has may be deleted or renamed, in percent. Default: 30.
     pub deleted_percent: u64,
-    /// How many files may be deleted. Default: 50.
+    /// How many files may be deleted or renamed. Default: 50.
     pub deleted_files: u64,
     /// What may be published although it looks like a secret or junk. Default: none.
     pub allowed: Vec<Pattern>,
@@ -77,7 +78,7 @@ impl Default for Limits {
 /// What is published this time although a guard would refuse it; see [`Guard::flag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Overrides {
-    /// So many files may be deleted.
+    /// So many files may be deleted or renamed.
     pub deletions: Option<u64>,
     /// A source without any file.
     pub empty: bool,

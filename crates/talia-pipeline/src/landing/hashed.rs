@@ -2,6 +2,13 @@
 
 use super::TreePath;
 
+/// The extensions of documents. People name these, and ask for them by a URL of its own;
+/// what is behind a `-` is a word then, whatever it looks like.
+const DOCUMENTS: &[&str] = &[
+    "html", "htm", "xhtml", "pdf", "txt", "md", "xml", "json", "csv", "rss", "atom", "ics", "vcf",
+    "doc", "docx", "odt", "rtf", "xls", "xlsx", "ods", "ppt", "pptx", "odp", "epub",
+];
+
 impl TreePath {
     /// Whether its name carries a hash of its content, as bundlers give it: then another
     /// content has another name, and a page that is open may still ask for this one.
@@ -11,7 +18,8 @@ impl TreePath {
     /// `HASH` is either 8 to 64 hexadecimal digits of one case, with a letter and a number
     /// among them; or the last 8 characters before the extension, of `A-Z a-z 0-9 - _`,
     /// with an upper-case letter and something else among them, and no word such as
-    /// `Overview`, which has its only upper-case letter in front.
+    /// `Overview`, which has its only upper-case letter in front. A document, such as
+    /// `about-TeamPage.html` or `report-Q3Final2.pdf`, never carries one.
     ///
     /// ```
     /// use talia_pipeline::landing::TreePath;
@@ -24,7 +32,10 @@ impl TreePath {
     pub fn is_hashed(&self) -> bool {
         let name = self.name();
         let name = name.strip_suffix(".map").unwrap_or(name);
-        let Some((before, _)) = name.rsplit_once('.') else { return false };
+        let Some((before, extension)) = name.rsplit_once('.') else { return false };
+        if DOCUMENTS.iter().any(|document| document.eq_ignore_ascii_case(extension)) {
+            return false;
+        }
         let mut parts = before.split(['.', '-']);
         // A hash stands behind something.
         let stem = parts.next().unwrap_or_default();
@@ -98,6 +109,14 @@ mod tests {
             "app.1a2b3c4d",
             ".1a2b3c4d.css",
             "page-Overview.html",
+            "about-TeamPage.html",
+            "report-Q3Final2.pdf",
+            "report-Q3Final2.PDF",
+            "notes.1a2b3c4d.txt",
+            "feeds/news-1a2b3c4d.xml",
+            "manifest.1a2b3c4d.json",
+            "data-DiwrgTda.json",
+            "x.1a2b3c4d.js.LICENSE.txt",
             "ä-überlang.css",
             "x.1a2b3c4.css",
         ] {

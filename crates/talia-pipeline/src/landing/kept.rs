@@ -21,17 +21,34 @@ pub enum Kept {
 
 /// What stays, judged as rsync does: a protected folder that is not published stays
 /// with all that is in it; in one that is, each entry is judged by itself. `protected` is
-/// also told whether the entry is in a folder that would go.
+/// also told whether the entry is in a folder that would go. `standing` is there too, and
+/// `server` has nothing of it: the folders around it stay.
 ///
 /// # Errors
 /// Refused when a file or a link would take the place of a folder that has to stay.
 pub(super) fn kept(
     server: &Tree,
     local: &Tree,
+    standing: &[TreePath],
     protected: impl Fn(&TreePath, &Entry, bool) -> bool,
 ) -> Result<BTreeMap<TreePath, Kept>> {
     let mut kept: BTreeMap<TreePath, Kept> = BTreeMap::new();
     let mut in_the_way = Vec::new();
+    // What is around something that stays does so as well.
+    let hold = |kept: &mut BTreeMap<TreePath, Kept>, path: &TreePath| {
+        let mut above = path.parent();
+        while let Some(folder) = above.filter(|folder| !kept.contains_key(folder)) {
+            match (local.get(&folder), server.get(&folder)) {
+                (None, Some(Entry::Folder { .. })) => {
+                    above = folder.parent();
+                    kept.insert(folder, Kept::Holds);
+                }
+                (None | Some(Entry::Folder { .. }), _) => return None,
+                (Some(_), _) => return Some(folder),
+            }
+        }
+        None
+    };
     // A folder comes before what is in it.
     for Difference { path, before, after } in pairs(server, local) {
         let (Some(entry), None) = (before, after) else { continue };
@@ -43,20 +60,10 @@ pub(super) fn kept(
             continue;
         }
         kept.insert(path.clone(), if is_inside { Kept::Inside } else { Kept::Protected });
-        let mut above = folder;
-        while let Some(folder) = above.filter(|folder| !kept.contains_key(folder)) {
-            match local.get(&folder) {
-                None => {
-                    above = folder.parent();
-                    kept.insert(folder, Kept::Holds);
-                }
-                Some(Entry::Folder { .. }) => break,
-                Some(_) => {
-                    in_the_way.push((folder, path));
-                    break;
-                }
-            }
-        }
+        in_the_way.extend(hold(&mut kept, path).map(|folder| (folder, path)));
+    }
+    for path in standing {
+        in_the_way.extend(hold(&mut kept, path).map(|folder| (folder, path)));
     }
     let Some((folder, path)) = in_the_way.first() else { return Ok(kept) };
     let others = match in_the_way.len() - 1 {

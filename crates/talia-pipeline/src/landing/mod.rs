@@ -27,6 +27,7 @@ mod totals;
 mod tree;
 mod tree_text;
 
+pub use agreement::check_repeated;
 pub use change::Change;
 pub use changes::TreeChanges;
 pub use difference::Difference;

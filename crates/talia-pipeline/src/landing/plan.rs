@@ -82,7 +82,7 @@ impl RsyncPlan {
         local: &Tree,
         protected: impl Fn(&TreePath, &Entry) -> bool,
     ) -> Result<Self> {
-        Self::planned(server, local, |path, entry, _| protected(path, entry))
+        Self::planned(server, local, &[], |path, entry, _| protected(path, entry))
     }
 
     /// The same, with what these filters protect: what rsync does with
@@ -91,14 +91,32 @@ impl RsyncPlan {
     /// # Errors
     /// As [`RsyncPlan::between`].
     pub fn filtered(server: &Tree, local: &Tree, filters: &Filters) -> Result<Self> {
-        Self::planned(server, local, |path, entry, goes| {
+        Self::beside(server, local, filters, &[], &[])
+    }
+
+    /// The same beside what is the server's own, which `server` has nothing of. Folders that
+    /// come there may be there already, so that rsync reports nothing of them; and those
+    /// around what is `standing` there stay.
+    ///
+    /// # Errors
+    /// As [`RsyncPlan::between`].
+    pub fn beside(
+        server: &Tree,
+        local: &Tree,
+        filters: &Filters,
+        own: &[TreePath],
+        standing: &[TreePath],
+    ) -> Result<Self> {
+        let plan = Self::planned(server, local, standing, |path, entry, goes| {
             filters.keeps(path, entry.is_folder(), goes)
-        })
+        })?;
+        Ok(Self { own: own.to_vec(), ..plan })
     }
 
     fn planned(
         server: &Tree,
         local: &Tree,
+        standing: &[TreePath],
         protected: impl Fn(&TreePath, &Entry, bool) -> bool,
     ) -> Result<Self> {
         local.check()?;
@@ -114,7 +132,7 @@ impl RsyncPlan {
             return Ok(plan);
         }
         server.check()?;
-        plan.kept = kept(server, local, protected)?;
+        plan.kept = kept(server, local, standing, protected)?;
         for pair in pairs(server, local) {
             let stays = |_: &&Entry| pair.after.is_none() && plan.kept.contains_key(pair.path);
             let kept_as = pair.before.filter(stays).map(published);
@@ -138,14 +156,6 @@ impl RsyncPlan {
         renames::pair(&mut plan.changes);
         plan.changes.iter().for_each(|(_, change)| plan.totals.add(change));
         Ok(plan)
-    }
-
-    /// Beside what is the server's own, which `server` has nothing of: folders that come
-    /// there may be there already, so that rsync reports nothing of them.
-    #[must_use]
-    pub fn beside(mut self, own: &[TreePath]) -> Self {
-        self.own = own.to_vec();
-        self
     }
 
     /// Every change, in order of the places. What stays as it is has none.

@@ -157,6 +157,28 @@ fn what_filters_protect_stays_with_the_folders_that_it_is_in() {
 }
 
 #[test]
+fn the_folders_around_what_is_the_servers_own_stay() {
+    let server = tree([("a/b/c/x", file(1, "x")), ("a/y", file(1, "y")), ("d/z", file(1, "z"))]);
+    let own = ["a/b/own", "d/own"].map(|path| path.parse().unwrap());
+    let planned = |local: &Tree, standing: &[TreePath]| {
+        RsyncPlan::beside(&server, local, &Filters::default(), &own, standing)
+    };
+    let none = Tree::default();
+    let plan = planned(&none, &own[..1]).unwrap();
+    assert_eq!(
+        kinds(&plan),
+        ["a/b/c: deleted", "a/b/c/x: deleted", "a/y: deleted", "d: deleted", "d/z: deleted"]
+    );
+    let kept: Vec<String> = plan.kept().map(|(path, why)| format!("{path} {why:?}")).collect();
+    assert_eq!(kept, ["a Holds", "a/b Holds"]);
+    assert_eq!(plan.result(), &tree([("a/b", Entry::folder())]));
+    assert_eq!(planned(&none, &[]).unwrap().kept().count(), 0);
+    let error = planned(&tree([("a", file(1, "a"))]), &own).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("a/b/own in it is protected"), "{error}");
+}
+
+#[test]
 fn what_is_protected_stays_as_rsync_has_it() {
     let server = tree([
         (".well-known/acme/token", with_mode(file(9, "t"), 0o600)),

@@ -12,21 +12,23 @@ impl RsyncPlan {
     /// other file is read on either side; `None` where that would not be worth it, or where
     /// something is protected.
     ///
-    /// They take the place of the rules that made the local tree: what those hide is not
-    /// part of the plan.
+    /// They take the place of the rules that made the local tree: what goes may still be in
+    /// the source, where one of those hides it, so it is hidden here.
     pub fn narrow_arguments(&self) -> Option<Vec<String>> {
         if self.changes().count() > NAMED || self.kept().next().is_some() {
             return None;
         }
-        let mut named = BTreeSet::new();
+        let (mut named, mut gone) = (BTreeSet::new(), BTreeSet::new());
         for (path, change) in self.changes() {
-            let from = match change {
-                Change::Renamed { from, .. } => Some(from.clone()),
+            let goes = match change {
+                Change::Renamed { from, .. } => Some(from),
+                Change::Deleted { .. } => Some(path),
                 // rsync gives nobody permissions.
                 Change::ModeChanged { .. } => continue,
                 _ => None,
             };
-            for path in [Some(path.clone()), from].into_iter().flatten() {
+            gone.extend(goes.cloned());
+            for path in [path, goes.unwrap_or(path)].map(TreePath::clone) {
                 let mut above = path.parent();
                 named.insert(path);
                 while let Some(folder) = above {
@@ -35,7 +37,11 @@ impl RsyncPlan {
                 }
             }
         }
-        let rules = named.iter().map(|path| format!("--filter=+ /{}", path.as_pattern()));
+        let rules = named.iter().flat_map(|path| {
+            let rule = |kind| format!("--filter={kind} /{}", path.as_pattern());
+            // Only the first of them that means a side counts there.
+            gone.contains(path).then(|| rule('H')).into_iter().chain([rule('+')])
+        });
         Some(rules.chain(["--filter=- *".to_owned()]).collect())
     }
 }
@@ -80,9 +86,26 @@ mod tests {
         local.insert("back\\slash".parse().unwrap(), Entry::folder());
         let plan = RsyncPlan::between(&server, &local, |_, _| false).unwrap();
         let rules = plan.narrow_arguments().unwrap();
-        let expected =
-            ["+ /a", "+ /a/b", "+ /a/b/old", "+ /back\\slash", "+ /new \\*\\?\\[\\\\", "- *"];
+        let expected = [
+            "+ /a",
+            "+ /a/b",
+            "H /a/b/old",
+            "+ /a/b/old",
+            "+ /back\\slash",
+            "+ /new \\*\\?\\[\\\\",
+            "- *",
+        ];
         assert_eq!(rules, expected.map(|rule| format!("--filter={rule}")));
+    }
+
+    #[test]
+    fn where_a_renamed_file_was_nothing_is_sent_from() {
+        let (server, local) = (tree(&["old"], "x"), tree(&["new"], "x"));
+        let plan = RsyncPlan::between(&server, &local, |_, _| false).unwrap();
+        assert_eq!(plan.totals().renamed.files, 1);
+        let expected = ["+ /new", "H /old", "+ /old", "- *"];
+        let expected = expected.map(|rule| format!("--filter={rule}"));
+        assert_eq!(plan.narrow_arguments().unwrap(), expected);
     }
 
     #[test]

@@ -108,26 +108,30 @@ impl RsyncItemize {
     /// this format.
     ///
     /// # Errors
-    /// A usage error that names the line: one that begins like an item and is none,
-    /// a code of 9 or 12 columns (an old rsync, or one with patches), another program
-    /// of the name (openrsync), an output that ends within a line.
+    /// A step error that names the line: one that begins like an item and is none, an
+    /// output that ends within a line. Preflight for a code of 9 or 12 columns (an old
+    /// rsync, or one with patches) and for another program of the name (openrsync).
     pub fn parse(stdout: &[u8], format: Format) -> Result<Self> {
         let mut said = Self::default();
         for (at, line) in stdout.split_inclusive(|&byte| byte == b'\n').enumerate() {
             let number = at + 1;
             let Some(line) = line.strip_suffix(b"\n") else {
-                return Err(wrong(number, "the output ends within a line", line));
+                return Err(wrong(number, "the output ends within a line".into(), line));
             };
-            let failed = |what| wrong(number, what, line);
             if line.is_empty() {
                 continue;
             }
-            match columns(line).map_err(failed)? {
-                Some(event) => said.items.push(item(event, &line[12..], format).map_err(failed)?),
-                None => said.notices.push(notice(line).map_err(failed)?),
-            }
+            said.read(line, format).map_err(|what| wrong(number, what, line))?;
         }
         Ok(said)
+    }
+
+    fn read(&mut self, line: &[u8], format: Format) -> Result<(), Wrong> {
+        match columns(line)? {
+            Some(event) => self.items.push(item(event, &line[12..], format)?),
+            None => self.notices.push(notice(line)?),
+        }
+        Ok(())
     }
 
     /// What happens to items, in the order of the lines.
@@ -182,18 +186,34 @@ impl Item {
 const DELETING: &[u8] = b"*deleting";
 const NOT_EMPTY: &[u8] = b"cannot delete non-empty directory: ";
 
+/// Why a line cannot be read.
+enum Wrong {
+    /// It is none of rsync's.
+    Line(&'static str),
+    /// It is one of an rsync that cannot be read.
+    Program(&'static str),
+}
+
+impl From<&'static str> for Wrong {
+    fn from(what: &'static str) -> Self {
+        Self::Line(what)
+    }
+}
+
 /// What the columns in front of a name say; `None` if the line is a message.
-fn columns(line: &[u8]) -> Result<Option<ItemEvent>, &'static str> {
+fn columns(line: &[u8]) -> Result<Option<ItemEvent>, Wrong> {
     if let Some(rest) = line.strip_prefix(DELETING) {
         return match rest {
             [b' ', b' ', b' ', ..] => Ok(Some(ItemEvent::Deleted { folder: line.ends_with(b"/") })),
-            [b' ', ..] => Err("columns of an rsync before 3.0, which cannot be read"),
-            _ => Err("no item of rsync's"),
+            [b' ', ..] => {
+                Err(Wrong::Program("columns of an rsync before 3.0, which cannot be read"))
+            }
+            _ => Err("no item of rsync's".into()),
         };
     }
     if !Code::begins(line) {
         if line.starts_with(b"Transfer starting: ") {
-            return Err("this is openrsync, which cannot be read: rsync 3 is needed");
+            return Err(Wrong::Program("this is openrsync, which cannot be read"));
         }
         return Ok(None);
     }
@@ -203,9 +223,11 @@ fn columns(line: &[u8]) -> Result<Option<ItemEvent>, &'static str> {
     }
     let has = |columns: usize| line.get(columns) == Some(&b' ') && Code::could_be(&line[..columns]);
     Err(match () {
-        () if has(12) => "12 columns, as an rsync with patches prints: 11 are needed",
-        () if has(9) => "9 columns, as an rsync before 3.0 prints: 11 are needed",
-        () => "no item of rsync's",
+        () if has(12) => {
+            Wrong::Program("12 columns, as an rsync with patches prints: 11 are needed")
+        }
+        () if has(9) => Wrong::Program("9 columns, as an rsync before 3.0 prints: 11 are needed"),
+        () => "no item of rsync's".into(),
     })
 }
 
@@ -242,11 +264,16 @@ fn notice(line: &[u8]) -> Result<Notice, &'static str> {
     })
 }
 
-fn wrong(number: usize, what: &str, line: &[u8]) -> Error {
+fn wrong(number: usize, wrong: Wrong, line: &[u8]) -> Error {
     // A few of its bytes are enough to find it.
     let mut shown = name::shown(&line[..line.len().min(80)]);
     if line.len() > 80 {
         shown.push('…');
     }
-    Error::usage(format!("line {number} of rsync's output: {what}: `{shown}`"))
+    let told = |what| format!("line {number} of rsync's output: {what}: `{shown}`");
+    match wrong {
+        Wrong::Line(what) => Error::step(told(what)),
+        Wrong::Program(what) => Error::preflight(told(what))
+            .hint("put an rsync of rsync.samba.org on PATH here, 3.2 or newer"),
+    }
 }

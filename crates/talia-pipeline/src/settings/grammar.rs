@@ -1,5 +1,7 @@
 //! What a text must look like, key by key.
 
+use std::net::SocketAddr;
+
 use super::suggest::nearest;
 
 /// Whether a text is what it should be.
@@ -116,6 +118,14 @@ pub(super) fn host(text: &str) -> Check {
         && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == ':')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
     ensure(holds, "a host's name or address, such as `talia.example`")
+}
+
+/// An address with a port.
+pub(super) fn socket_address(text: &str) -> Check {
+    let holds = text.parse::<SocketAddr>().is_ok_and(|address| {
+        address.port() != 0 && !matches!(address, SocketAddr::V6(six) if six.scope_id() != 0)
+    });
+    ensure(holds, "an address and a port, such as `203.0.113.5:443` or `[2001:db8::1]:443`")
 }
 
 /// A user's name on a server or in a registry.

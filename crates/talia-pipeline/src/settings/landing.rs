@@ -97,8 +97,8 @@ pub struct LandingPolicy {
     pub links_out: bool,
     /// `reload`: when Nginx is reloaded after a switch.
     pub reload: Reload,
-    /// `idle_seconds`: how long a release that has begun may be silent before another one
-    /// may take its place. Default: 30.
+    /// `idle_seconds`: how long a release that has begun may be silent: then it takes no
+    /// more files, and another one may take its place. Default: 30.
     pub idle: Duration,
 }
 

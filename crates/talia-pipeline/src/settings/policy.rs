@@ -1,7 +1,10 @@
 //! What holds on a server: read from `/etc/talia/<environment>.toml` by its agent,
 //! and from `[environments.<environment>.server]` by a client.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -40,6 +43,9 @@ pub struct Policy {
     /// `proxies`: what else that host's requests may be sent to, as `proxy_pass` says it,
     /// such as another app below a path of its own. Default: nothing.
     pub proxies: Vec<String>,
+    /// `host_address`: where this server itself asks for it, an address and a port. Default:
+    /// `127.0.0.1:443`.
+    pub host_address: SocketAddr,
     /// `tls_ca`: a PEM file with the authority of that host's certificate, where it
     /// is none that the system knows.
     pub tls_ca: Option<Utf8PathBuf>,
@@ -172,6 +178,7 @@ impl Default for Policy {
             folder: "/opt/talia-backend".into(),
             web: "/var/www/talia-landing".into(),
             host: None,
+            host_address: Self::HOST_ADDRESS,
             tls_ca: None,
             service: "api".to_owned(),
             app_uid: 10001,
@@ -221,6 +228,9 @@ impl Default for Backups {
 }
 
 impl Policy {
+    /// Where a server asks its own Nginx, unless its policy says otherwise.
+    pub const HOST_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 443);
+
     /// The loopback port of a slot, with `listen = "port"`: blue has the first one.
     pub fn port_of(&self, is_first: bool) -> u16 {
         self.ports[usize::from(!is_first)]
@@ -264,6 +274,9 @@ pub(super) fn policy(server: In<'_, '_, '_, '_>, default: &Policy) -> Policy {
         web: path(server.text("web", absolute)).unwrap_or(default.web),
         host: plain(server.text("host", grammar::host)),
         proxies: all(server.texts("proxies", grammar::argument)).unwrap_or_default(),
+        host_address: plain(server.text("host_address", grammar::socket_address))
+            .and_then(|address| address.parse().ok())
+            .unwrap_or(default.host_address),
         tls_ca: path(server.text("tls_ca", absolute)),
         service: plain(server.text("service", grammar::project_name)).unwrap_or(default.service),
         app_uid: server
@@ -382,6 +395,7 @@ mod tests {
         let policy = parse(
             "environment = \"staging\"\nimage = \"ghcr.io/talia/backend\"\n\
              folder = \"/opt/talia-backend-staging\"\nhost = \"staging.talia.example\"\n\
+             host_address = \"[2001:db8::1]:8443\"\n\
              strategy = \"recreate\"\nlisten = \"port\"\nfirst_port = 9001\napp_port = 80\n\
              moves_latest = true\nmigrate = [\"alembic\", \"upgrade\", \"head\"]\n\
              secrets = [\"WEBHOOK\"]\nproxies = [\"http://127.0.0.1:3000\"]\n\
@@ -396,6 +410,7 @@ mod tests {
         assert_eq!((policy.ports, policy.app_port), ([9001, 9002], 80));
         assert_eq!(policy.secrets, ["WEBHOOK"]);
         assert_eq!(policy.proxies, ["http://127.0.0.1:3000"]);
+        assert_eq!(policy.host_address.to_string(), "[2001:db8::1]:8443");
         assert_eq!(policy.backup.database, None);
         assert_eq!(policy.backup.exclude_schemas, ["auth"]);
         assert!(policy.compose.host_namespaces && !policy.compose.privileged);
@@ -420,6 +435,10 @@ mod tests {
             "folder = \"/\"",
             "image = \"ghcr.io/talia/backend:latest\"",
             "host = \"a b\"",
+            "host_address = \"203.0.113.5\"",
+            "host_address = \"talia.example:443\"",
+            "host_address = \"203.0.113.5:0\"",
+            "host_address = \"[fe80::1%2]:443\"",
             "[health]\npath = \"api\"",
             "[health]\npath = \"/a b\"",
             "[compose]\nprivileged = \"yes\"",

@@ -10,7 +10,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use talia_pipeline::{
-    landing::{ContentHash, Entry, RsyncPlan, Tree, TreePath},
+    landing::{ContentHash, Entry, RsyncPlan, Tree, TreePath, check_repeated},
     parse::itemize::{Format, RsyncItemize},
 };
 
@@ -179,11 +179,14 @@ pub(crate) struct Bench {
     way: Way,
     /// What rsync may delete and transfer, as its filter rules.
     rules: Vec<String>,
+    /// What its daemon does not see, a pattern a line.
+    hidden: String,
 }
 
 impl Bench {
     pub(crate) fn new(local: &Things, server: &Things) -> Self {
-        let bench = Self { folder: Temp::new(), way: Way::Local, rules: Vec::new() };
+        let (folder, hidden) = (Temp::new(), String::new());
+        let bench = Self { folder, way: Way::Local, rules: Vec::new(), hidden };
         put(&bench.local(), local);
         put(&bench.live(), server);
         stage(&bench.live(), &bench.staging());
@@ -206,6 +209,12 @@ impl Bench {
     /// With these arguments in front of everything else.
     pub(crate) fn rules(mut self, rules: Vec<String>) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// With a daemon that does not see these.
+    pub(crate) fn hidden(mut self, patterns: &str) -> Self {
+        self.hidden = patterns.to_owned();
         self
     }
 
@@ -248,12 +257,13 @@ impl Bench {
     fn arrange_daemon(&self, run: &mut Command) {
         let (settings, shell) =
             (self.folder.path().join("rsyncd.conf"), self.folder.path().join("shell"));
-        let staging = self.staging();
+        let (staging, hidden) = (self.staging(), self.folder.path().join("hidden"));
+        write(&hidden, &self.hidden);
         // Nobody but root may become somebody.
         let who = format!("uid = {RSYNC_USER}\ngid = {RSYNC_USER}\n");
         let text = format!(
             "use chroot = {}\nmunge symlinks = no\n[staging]\npath = {staging}\nread only = no\n\
-             write only = yes\n{}",
+             write only = yes\nexclude from = {hidden}\n{}",
             is_root(),
             if is_root() { &who } else { "" },
         );
@@ -280,7 +290,9 @@ impl Bench {
         let live = state_of(&self.live());
         let dry = self.report(&["--dry-run"]);
         plan.check_report(&dry).unwrap();
-        plan.check_report(&self.report(&[])).unwrap();
+        let done = self.report(&[]);
+        plan.check_report(&done).unwrap();
+        check_repeated(&dry, &done).unwrap();
         plan.check_staged(&tree(&self.staging())).unwrap();
         assert_eq!(state_of(&self.live()), live, "what is live is never written to");
         // What stays is the same file, with the same time.

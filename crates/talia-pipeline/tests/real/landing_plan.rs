@@ -3,9 +3,10 @@
 
 use std::{fs, path::Path, time::Instant};
 
+use camino::Utf8Path;
 use talia_pipeline::{
     ErrorKind,
-    landing::{ContentHash, Entry, Filters, RsyncPlan, Tree, TreePath},
+    landing::{Change, ContentHash, Entry, Filters, RsyncPlan, Tree, TreePath},
     parse::itemize::{Format, ItemEvent, RsyncItemize},
 };
 
@@ -278,32 +279,48 @@ impl Random {
 #[test]
 fn rsync_does_with_any_two_trees_what_is_planned() {
     let first = 1;
-    let [mut refused, mut kept, mut narrowed] = [0; 3];
-    let filters = Filters::new(["P keep".parse().unwrap()]);
+    let [mut refused, mut kept, mut narrowed, mut hidden] = [0; 4];
+    let protecting = Filters::new(["P keep".parse().unwrap()]);
+    let hiding = Filters::new(["H keep", "H /a/", "H b*"].map(|rule| rule.parse().unwrap()));
     for seed in first..first + 300 {
         let mut random = Random::new(seed);
         let (server, local) = (random.things(), random.things());
         let way = if seed % 8 < 2 { Way::Daemon } else { Way::Local };
         let bench = Bench::new(&local, &server).way(way);
         // Some with a rule, and then also where rsync cannot do it; some led to what
-        // changes alone.
+        // changes alone, where what goes may be hidden here.
         let (rule, narrow) = (seed % 2 == 0, seed % 4 == 1);
+        let filters = match (rule, narrow) {
+            (true, _) => Some(&protecting),
+            (_, true) => Some(&hiding),
+            _ => None,
+        };
         let proof = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let (there, here) = (tree(&bench.live()), published(&bench.local()));
-            let plan = match rule {
-                true => RsyncPlan::filtered(&there, &here, &filters),
-                false => RsyncPlan::between(&there, &here, |_, _| false),
+            let (there, all) = (tree(&bench.live()), published(&bench.local()));
+            let hides = |path: &TreePath, entry: &Entry| {
+                filters.is_some_and(|filters| filters.hides(path, entry.is_folder()))
             };
-            let bench = bench.rules(if rule { filters.rsync_arguments() } else { Vec::new() });
+            let is_seen = |(path, entry): &(&TreePath, &Entry)| !hides(path, entry);
+            let seen = all.iter().filter(is_seen);
+            let here: Tree = seen.map(|(path, entry)| (path.clone(), entry.clone())).collect();
+            let plan = match filters {
+                Some(filters) => RsyncPlan::filtered(&there, &here, filters),
+                None => RsyncPlan::between(&there, &here, |_, _| false),
+            };
+            let bench = bench.rules(filters.map(Filters::rsync_arguments).unwrap_or_default());
             match plan {
                 Ok(plan) => {
                     let few = plan.narrow_arguments().filter(|_| narrow);
                     let is_narrowed = u64::from(few.is_some());
+                    let goes = plan.changes().filter(|(path, change)| {
+                        matches!(change, Change::Deleted { .. }) && all.get(path).is_some()
+                    });
+                    let hidden = goes.count() as u64 * is_narrowed;
                     match few {
                         Some(few) => bench.rules(few).proves(&plan),
                         None => bench.proves(&plan),
                     }
-                    [0, plan.totals().kept.entries(), is_narrowed]
+                    [0, plan.totals().kept.entries(), is_narrowed, hidden]
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
@@ -311,7 +328,7 @@ fn rsync_does_with_any_two_trees_what_is_planned() {
                     let complaint = String::from_utf8_lossy(&done.stderr);
                     assert_eq!(done.status.code(), Some(23), "{complaint}");
                     assert!(complaint.contains("could not make way"), "{complaint}");
-                    [1, 0, 0]
+                    [1, 0, 0, 0]
                 }
             }
         }));
@@ -324,9 +341,10 @@ fn rsync_does_with_any_two_trees_what_is_planned() {
         refused += counts[0];
         kept += counts[1];
         narrowed += counts[2];
+        hidden += counts[3];
     }
-    let told = format!("{refused} refused, {kept} kept, {narrowed} narrowed");
-    assert!(refused > 5 && kept > 100 && narrowed > 50, "{told}");
+    let told = format!("{refused} refused, {kept} kept, {narrowed} narrowed, {hidden} hidden");
+    assert!(refused > 5 && kept > 100 && narrowed > 50 && hidden > 20, "{told}");
 }
 
 #[test]
@@ -351,6 +369,26 @@ fn rsync_is_led_to_hostile_names_alone() {
 }
 
 #[test]
+fn rsync_sends_nothing_of_what_goes_and_is_hidden_here() {
+    let things = |content: &str| -> Things {
+        let file = |name: String| (format!("hidden/{name}"), Thing::file(content));
+        let same = ("same".to_owned(), Thing::file("same"));
+        hostile_names().into_iter().map(file).chain([same]).collect()
+    };
+    for way in [Way::Local, Way::Daemon] {
+        let bench = Bench::new(&things("here"), &things("there")).way(way);
+        let (there, mut here) = (tree(&bench.live()), published(&bench.local()));
+        for name in hostile_names() {
+            here.remove(&format!("hidden/{name}").parse().unwrap());
+        }
+        let plan = RsyncPlan::between(&there, &here, |_, _| false).unwrap();
+        assert_eq!(plan.totals().deleted.files as usize, hostile_names().len());
+        let few = plan.narrow_arguments().unwrap();
+        bench.rules(few).proves(&plan);
+    }
+}
+
+#[test]
 fn a_protected_folder_stays_with_all_that_holds_it() {
     let server = things([
         (".well-known/acme/token", Thing::file("t")),
@@ -369,6 +407,40 @@ fn a_protected_folder_stays_with_all_that_holds_it() {
         assert_eq!(plan.kept().count(), 11);
         bench.proves(&plan);
     }
+}
+
+/// A release in place, whose daemon does not see what is the server's own.
+#[test]
+fn a_folder_around_what_is_the_servers_own_stays_in_place() {
+    let own: Vec<TreePath> = vec!["assets/up/loads".parse().unwrap(), "no/ne".parse().unwrap()];
+    let own_files =
+        [("assets/up/loads/a", Thing::file("a")), ("assets/up/loads/b/c", Thing::file("c"))];
+    let page = [
+        ("assets/app.js", Thing::file("1")),
+        ("assets/up/x/y", Thing::file("2")),
+        ("no/z", Thing::file("3")),
+        ("index.html", Thing::file("old")),
+    ];
+    let server = things(page.into_iter().chain(own_files));
+    let local = things([("index.html", Thing::file("new"))]);
+    let without_own = |root: &Utf8Path| -> Tree {
+        let all = tree(root).into_iter();
+        all.filter(|(path, _)| !own.iter().any(|own| path == own || path.is_below(own))).collect()
+    };
+    let bench = Bench::new(&local, &server).way(Way::Daemon).hidden("/assets/up/loads\n/no/ne\n");
+    let filters = Filters::default().with_protected(&own);
+    let (there, here) = (without_own(&bench.live()), published(&bench.local()));
+    let plan = RsyncPlan::beside(&there, &here, &filters, &own, &own[..1]).unwrap();
+    assert_eq!(plan.kept().count(), 2);
+    assert!(plan.narrow_arguments().is_none());
+    let bench = bench.rules(filters.rsync_arguments());
+    for options in [&["--delay-updates", "--dry-run"][..], &["--delay-updates"]] {
+        plan.check_report(&bench.report(options)).unwrap();
+    }
+    plan.check_staged(&without_own(&bench.staging())).unwrap();
+    let all = bench.staging().join("assets/up/loads/b/c");
+    assert_eq!(fs::read_to_string(all).unwrap(), "c");
+    assert!(!bench.staging().join("no").exists());
 }
 
 #[test]

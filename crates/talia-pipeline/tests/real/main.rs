@@ -16,6 +16,7 @@ mod git;
 mod image;
 mod landing_kit;
 mod landing_plan;
+mod landing_script;
 mod local;
 mod port;
 mod postgres;

@@ -114,6 +114,7 @@ const TESTS: &[harness::Lane] = &[
         landing::changes_are_released_and_rolled_back,
         landing::what_the_deploy_key_can_write_without_one,
         landing::what_the_deploy_key_can_write_during_a_release,
+        landing::what_the_deploy_key_can_write_once_its_client_has_gone,
         landing::two_landing_releases_at_once,
         landing::what_was_edited_by_hand_is_not_lost_by_chance,
         landing::a_release_that_clients_do_not_get_is_undone,

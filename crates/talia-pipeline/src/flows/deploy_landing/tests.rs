@@ -29,6 +29,9 @@ struct Scene {
     status: &'static str,
     /// What rsync reports, dry or not.
     report: &'static str,
+    /// And what else it reports of what is there already, and when it is not dry.
+    existing: Option<&'static str>,
+    done: Option<&'static str>,
     /// Commands with these words end so.
     fails: Vec<(&'static str, i32, String)>,
     /// Whether the live commit has the one that is checked out, not the other way round.
@@ -59,6 +62,7 @@ fn scene() -> Scene {
             unfinished: None,
             strategy: LandingStrategy::Release,
             protected: Vec::new(),
+            standing: Vec::new(),
             keeps_assets: false,
             notes: Vec::new(),
         },
@@ -71,6 +75,8 @@ fn scene() -> Scene {
         accept_drift: false,
         status: "",
         report: BOTH_GO,
+        existing: None,
+        done: None,
         fails: Vec::new(),
         is_older: false,
     }
@@ -83,7 +89,14 @@ fn everything(scene: &Scene, line: &CommandLine) -> Answer {
         return Answer::new(*exit, said.clone(), "");
     }
     let said = match () {
-        () if words.starts_with("rsync ") => scene.report.to_owned(),
+        () if words.starts_with("rsync ") => {
+            let other = match () {
+                () if has(" --existing ") => scene.existing,
+                () if has(" --dry-run ") => None,
+                () => scene.done,
+            };
+            other.unwrap_or(scene.report).to_owned()
+        }
         () if has("'hello ") => hello(&Version::own().to_string(), "production", "deploy"),
         () if has("'landing index ") => told(&scene.index),
         () if has("'landing begin ") => {
@@ -201,6 +214,29 @@ fn an_asset_that_is_served_on_is_no_deletion() {
         (deleted, of)
     };
     assert_eq!((of(true), of(false)), ((1, 3), (2, 3)));
+}
+
+#[test]
+fn a_renamed_file_has_gone_from_where_it_was() {
+    let file = |text: &str| Entry::file(1, ContentHash::of(text.as_bytes()));
+    let tree = |paths: &[(&str, &str)]| -> Tree {
+        paths.iter().map(|(path, text)| (path.parse().unwrap(), file(text))).collect()
+    };
+    let there =
+        tree(&[("a.html", "a"), ("app.1a2b3c4d.js", "j"), ("b.html", "a"), ("c.html", "c")]);
+    let of = |keeps_assets, here: &Tree| {
+        let plan = RsyncPlan::between(&there, here, |_, _| false).unwrap();
+        let index = LandingIndex { keeps_assets, ..scene().index };
+        let Deletions { deleted, of } = deletions(&plan, &index);
+        (deleted, of)
+    };
+    // Everything is elsewhere, one of two that are alike too.
+    let moved = tree(&[("x/a.html", "a"), ("app.js", "j"), ("y.html", "a"), ("c.html", "c")]);
+    let moved: Tree = moved.into_iter().chain([("x".parse().unwrap(), Entry::folder())]).collect();
+    assert_eq!((of(true, &moved), of(false, &moved)), ((2, 4), (3, 4)));
+    // What has got a second place has not gone from the first one.
+    let copied = tree(&[("a.html", "a"), ("b.html", "a"), ("c.html", "c"), ("d.html", "c")]);
+    assert_eq!((of(true, &copied), of(false, &copied)), ((0, 4), (1, 4)));
 }
 
 #[test]
@@ -339,6 +375,34 @@ fn in_place_rsync_knows_what_is_the_servers_own() {
 }
 
 #[test]
+fn in_place_the_folders_around_what_is_the_servers_own_stay() {
+    let scene = scene();
+    let file = || Entry::file(1, ContentHash::of(b"x"));
+    let entries = [("assets", Entry::folder()), ("assets/a", file())];
+    let entries = entries.map(|(path, entry)| (path.parse().unwrap(), entry));
+    let tree: Tree = entries.into_iter().collect();
+    let own: Vec<TreePath> = vec!["assets/uploads".parse().unwrap()];
+    let index = LandingIndex {
+        hash: tree.hash(),
+        tree: Some(tree),
+        protected: own.clone(),
+        standing: own,
+        strategy: LandingStrategy::InPlace,
+        ..scene.index.clone()
+    };
+    let report = "*deleting   0 assets/a\ncannot delete non-empty directory: assets\n";
+    let (result, asked) = run(&Scene { index: index.clone(), report, ..scene.clone() });
+    assert!(result.unwrap().released.is_some());
+    let left: Tree = [("assets".parse().unwrap(), Entry::folder())].into_iter().collect();
+    assert_order(&asked, &[&format!("'landing begin {} ", left.hash()), "rsync "]);
+    // Where nothing is there yet, the folder goes.
+    let index = LandingIndex { standing: Vec::new(), ..index };
+    let report = "*deleting   0 assets/a\n*deleting   0 assets/\n";
+    let (result, _) = run(&Scene { index, report, ..scene });
+    assert!(result.unwrap().released.is_some());
+}
+
+#[test]
 fn without_an_agent_rsync_says_first_what_it_would_do() {
     let scene = Scene { agent: Agent::None, ..scene() };
     let (result, asked) = run(&scene);
@@ -354,6 +418,40 @@ fn without_an_agent_rsync_says_first_what_it_would_do() {
     let overrides = Overrides { deletions: Some(1), ..scene.overrides };
     let (result, asked) = run(&Scene { overrides, ..scene });
     assert_eq!((result.unwrap_err().kind(), runs(&asked)), (ErrorKind::Refused, 1));
+}
+
+#[test]
+fn without_an_agent_what_was_shown_is_what_is_done() {
+    let scene = Scene { agent: Agent::None, ..scene() };
+    let done = Some("*deleting   0 b\n*deleting   0 c\n");
+    let (result, asked) = run(&Scene { done, ..scene.clone() });
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Step);
+    assert!(error.to_string().contains("a: planned `*deleting`, reported nothing"), "{error}");
+    assert_order(&asked, &[" --dry-run ", "rsync ", " -O exit "]);
+    assert_none(&asked, &[" --existing "]);
+    // A plan tells it, too.
+    on(&scene, |pipeline, fake, order| {
+        let (prospect, _) = pipeline.fake(fake, |cx| look_at_landing(cx, order));
+        let told = serde_json::to_value(prospect.unwrap()).unwrap();
+        let gone =
+            |path| serde_json::json!({"path": path, "change": "deleted", "kind": "file_or_link"});
+        assert_eq!(told["dry_run"], serde_json::json!([gone("a"), gone("b")]));
+    });
+}
+
+#[test]
+fn without_an_agent_what_takes_the_place_of_another_kind_is_asked_for() {
+    let report = "cL+++++++++ 1 a\n<f+++++++++ 1 new\n";
+    let existing = Some("cL+++++++++ 1 a\n");
+    let overrides = Overrides { deletions: None, ..scene().overrides };
+    let scene = Scene { agent: Agent::None, report, existing, overrides, ..scene() };
+    let (result, asked) = run(&scene);
+    let error = result.unwrap_err();
+    assert!(error.to_string().starts_with("1 of 1 file on the server would be deleted"), "{error}");
+    assert_order(&asked, &[" --dry-run ", " --dry-run --existing ", " -O exit "]);
+    let (result, _) = run(&Scene { existing: Some(""), ..scene });
+    assert_eq!(result.unwrap().released, None);
 }
 
 #[test]

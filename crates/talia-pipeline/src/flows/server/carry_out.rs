@@ -199,6 +199,7 @@ fn confirm(cx: &Context, server: &Server, record: &Record) -> Result<()> {
     let needed = (health.interval + health.timeout) * health.answers.saturating_add(1);
     cx.run(
         ServedHealth::new(host, &record.revision, health, CONFIRMED_WITHIN.max(needed))
+            .at(server.policy.host_address)
             .authority(server.policy.tls_ca.clone()),
     )
 }

@@ -35,7 +35,7 @@ pub fn releases(cx: &Context, server: &Server) -> Result<Vec<Record>> {
 pub(super) fn state(cx: &Context, server: &Server, seen: &Seen) -> Result<ServerState> {
     let served = match &server.policy.host {
         Some(host) => {
-            let ask = ServedNow::new(host, &server.policy.health);
+            let ask = ServedNow::new(host, &server.policy.health).at(server.policy.host_address);
             cx.observe(ask.authority(server.policy.tls_ca.clone()))?
         }
         None => Err("the policy names no `host`".to_owned()),

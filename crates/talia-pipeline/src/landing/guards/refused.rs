@@ -40,7 +40,7 @@ pub enum Guard {
     Large,
     /// What is not committed.
     Dirty,
-    /// More to be deleted than is usual.
+    /// More to be deleted or renamed than is usual.
     Deletions,
 }
 
@@ -110,7 +110,10 @@ impl Refused {
         let files = if of == 1 { "file" } else { "files" };
         Self::new(
             Guard::Deletions,
-            format!("{deleted} of {of} {files} on the server would be deleted: more than {limits}"),
+            format!(
+                "{deleted} of {of} {files} on the server would be deleted or renamed: more than \
+                 {limits}"
+            ),
             format!("look at the plan; if it is meant: `--allow-deletions {deleted}`"),
         )
     }

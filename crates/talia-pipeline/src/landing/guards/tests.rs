@@ -211,11 +211,11 @@ fn more_deletions_than_usual() {
     let usual = Guards::default();
     let all = [told(&usual, 60, 100), told(&usual, 51, 10_000), told(&usual, 1, 1)].concat();
     insta::assert_snapshot!(all, @r"
-    60 of 100 files on the server would be deleted: more than 30 % and more than 50 files
+    60 of 100 files on the server would be deleted or renamed: more than 30 % and more than 50 files
       look at the plan; if it is meant: `--allow-deletions 60`
-    51 of 10000 files on the server would be deleted: more than 50 files
+    51 of 10000 files on the server would be deleted or renamed: more than 50 files
       look at the plan; if it is meant: `--allow-deletions 51`
-    1 of 1 file on the server would be deleted: more than 30 %
+    1 of 1 file on the server would be deleted or renamed: more than 30 %
       look at the plan; if it is meant: `--allow-deletions 1`
     ");
     for (deleted, of) in [(0, 0), (0, 10), (3, 10), (30, 100), (50, 1000)] {

@@ -1,5 +1,7 @@
 //! What is answered about the landing page.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::landing::{ContentHash, LandingStrategy, Tree, TreePath};
@@ -94,6 +96,14 @@ pub struct LandingTransaction {
     pub works: bool,
 }
 
+impl LandingTransaction {
+    /// Whether nothing works in it, and nothing was heard of it for so long: its client has
+    /// gone.
+    pub fn is_idle(&self, bound: Duration) -> bool {
+        !self.works && u128::from(self.idle_ms) >= bound.as_millis()
+    }
+}
+
 /// To `landing index`: what is published, and what a plan has to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -122,6 +132,9 @@ pub struct LandingIndex {
     /// with `strategy = "in-place"`, and knows nothing of it otherwise.
     #[serde(default)]
     pub protected: Vec<TreePath>,
+    /// What of that is there now.
+    #[serde(default)]
+    pub standing: Vec<TreePath>,
     /// Whether hashed assets that a release deletes are served on for the next ones.
     #[serde(default)]
     pub keeps_assets: bool,
@@ -379,7 +392,8 @@ mod tests {
             transaction: Some(transaction.clone()),
             unfinished: None,
             strategy: LandingStrategy::InPlace,
-            protected: vec![".well-known".parse().unwrap()],
+            protected: vec![".well-known".parse().unwrap(), "assets/own".parse().unwrap()],
+            standing: vec![".well-known".parse().unwrap()],
             keeps_assets: true,
             notes: vec!["a note".into()],
         });

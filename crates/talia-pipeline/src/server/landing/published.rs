@@ -26,6 +26,8 @@ pub struct Published {
     pub drift: Vec<LandingDrift>,
     /// What cannot be published and is not the server's own, for people, with why.
     pub odd: Vec<String>,
+    /// What of the server's own is there, of whatever kind.
+    pub standing: Vec<TreePath>,
     /// The stamps of all that is as it was released.
     pub stamps: Stamps,
     /// The files that may not get another name, because somebody else could write to them
@@ -57,6 +59,15 @@ impl Wanted<'_> {
     fn protects(&self, path: &TreePath) -> bool {
         protects(self.protected, path)
     }
+
+    /// Whether it is a folder that a release may have made around what is the server's own,
+    /// and that is no part of it. A release in place makes none.
+    fn surrounds(&self, path: &TreePath, standing: &Standing) -> bool {
+        let is_release = |record: &LandingRecord| record.strategy == LandingStrategy::Release;
+        self.record.is_some_and(is_release)
+            && standing.kind == Kind::Folder
+            && self.protected.iter().any(|own| own.is_below(path))
+    }
 }
 
 /// Whether one of these places is this one, or a folder that it is in.
@@ -71,6 +82,7 @@ pub(super) fn protects(protected: &[TreePath], path: &TreePath) -> bool {
 /// When the folder, a file or what the agent knows cannot be read.
 pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published> {
     let mut found = walked(wanted.root)?;
+    let standing = standing(&found, wanted.protected);
     found.odd.retain(|(path, _)| !path.parse().is_ok_and(|path| wanted.protects(&path)));
     let is_in_place = |record: &LandingRecord| record.strategy == LandingStrategy::InPlace;
     if wanted.record.is_none_or(is_in_place) {
@@ -81,7 +93,7 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
         let all: Vec<(&TreePath, &Standing)> =
             found.all.iter().filter(|(path, _)| !wanted.protects(path)).collect();
         let tree = read(wanted.root, &all)?.into_iter().collect();
-        return Ok(Published { tree, odd: found.told(), apart, ..Published::default() });
+        return Ok(Published { tree, odd: found.told(), standing, apart, ..Published::default() });
     };
     let release = || ReleaseTree::read(place, &record.id);
     let mut stamps = match Stamps::read(&place.stamps(&record.id)) {
@@ -93,7 +105,8 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
     }
     let changed = differing(&stamps, &found, wanted);
     if changed.is_empty() && wanted.known == Some(record.tree) {
-        return Ok(Published { odd: found.told(), stamps, apart, ..Published::default() });
+        let odd = found.told();
+        return Ok(Published { odd, standing, stamps, apart, ..Published::default() });
     }
     let release = release()?;
     let there: Vec<(&TreePath, &Standing)> =
@@ -132,7 +145,15 @@ pub fn published(place: &LandingPlace, wanted: &Wanted<'_>) -> Result<Published>
         drift.retain(|one| !interrupted.explains(one.path(), now.get(one.path())));
         is_interrupted = drift.len() < all;
     }
-    Ok(Published { tree, drift, odd: found.told(), stamps, apart, is_interrupted })
+    Ok(Published { tree, drift, odd: found.told(), standing, stamps, apart, is_interrupted })
+}
+
+fn standing(found: &Walked, protected: &[TreePath]) -> Vec<TreePath> {
+    let is_there = |path: &&TreePath| {
+        let is_odd = |(odd, _): &(String, _)| odd == path.as_str();
+        found.all.contains_key(*path) || found.odd.iter().any(is_odd)
+    };
+    protected.iter().filter(is_there).cloned().collect()
 }
 
 fn apart(found: &Walked) -> BTreeSet<TreePath> {
@@ -156,7 +177,10 @@ fn differing(stamps: &Stamps, found: &Walked, wanted: &Wanted<'_>) -> Vec<TreePa
         let now = found.all.get(*path).map(|standing| &standing.stamp);
         now.is_none() || now != *stamp
     });
-    let come = found.all.keys().filter(|path| !stamps.has(path) && !wanted.protects(path));
+    let is_new = |(path, standing): &(&TreePath, &Standing)| {
+        !stamps.has(path) && !wanted.protects(path) && !wanted.surrounds(path, standing)
+    };
+    let come = found.all.iter().filter(is_new).map(|(path, _)| path);
     let mut all: Vec<TreePath> = of_it.map(|(path, _)| path).chain(come).cloned().collect();
     all.sort_unstable();
     all

@@ -48,6 +48,9 @@ pub struct LandingSeen {
     pub has_staging: bool,
     /// Whether rsync's lock is held here, so that no rsync works.
     pub no_rsync: bool,
+    /// Whether the client of the transaction has gone, and has left the live folder to
+    /// rsync.
+    pub is_left: bool,
     /// Whether the folder that was live before the first release stands where a switch
     /// puts it, and not yet among the trees.
     pub has_switched_folder: bool,

@@ -693,6 +693,39 @@ fn what_is_protected_and_not_published_is_the_servers_own() {
 }
 
 #[test]
+fn folders_around_what_is_the_servers_own_are_no_edit_by_hand() {
+    let ground = Ground::new("around");
+    let place = ground.place();
+    let record = ground.release(1, &[("i", "i")]);
+    let root = place.release(&record.id);
+    // As a release brings it along that has no such folders itself.
+    let from = ground.folder("from", &[("a/b/own/x", "x")]);
+    let protected = [path("a/b/own"), path("not/there")];
+    let (old, new) = (ReleaseTree::default(), ReleaseTree::read(&place, &record.id).unwrap());
+    let (from, to) = (Side { root: &from, release: &old }, Side { root: &root, release: &new });
+    bring_own(from, to, &protected, false).unwrap();
+    let look = |record: &LandingRecord| {
+        let wanted = Wanted {
+            root: &root,
+            record: Some(record),
+            protected: &protected,
+            is_kept: false,
+            known: None,
+        };
+        published(&place, &wanted).unwrap()
+    };
+    let seen = look(&record);
+    assert_eq!((seen.drift, seen.tree.hash()), (vec![], record.tree));
+    assert_eq!(seen.standing, [path("a/b/own")]);
+    // In place rsync meets them.
+    let in_place = LandingRecord { strategy: LandingStrategy::InPlace, ..record.clone() };
+    assert_eq!(names(&look(&in_place).tree), ["a", "a/b", "i"]);
+    // What else is put there is one.
+    fs::write(root.join("a/b/other"), "").unwrap();
+    assert_eq!(look(&record).drift, [LandingDrift::Added { path: path("a/b/other") }]);
+}
+
+#[test]
 fn what_a_release_in_place_has_left_is_no_edit_by_hand() {
     let ground = Ground::new("interrupted");
     let place = ground.place();

@@ -5,8 +5,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     command_line::{CommandLine, Effect, Leaves},
     error::{Error, Result},
-    landing::{Entry, RsyncPlan},
-    parse::itemize::{Format, RsyncItemize},
+    landing::{Entry, RsyncPlan, check_repeated},
+    parse::{
+        itemize::{Format, RsyncItemize},
+        visible,
+    },
     protocol::LandingBegun,
     step::{Action, Answer, Step, Summary},
     steps::ssh::{Connection, OWN_FAILURE, failure},
@@ -40,8 +43,10 @@ enum Place {
 /// - Exits: 0. Everything else is an error, a file that vanished or could not be read
 ///   too.
 /// - Touches: what the agent's open transaction allows, nothing else.
-/// - Errors: a report that is not the plan ([`Rsync::planned`]); those of ssh ([`SshRequest`](crate::steps::ssh::SshRequest)) where the connection fails; a step's error with
-///   rsync's own words otherwise.
+/// - Errors: a report that is not the plan ([`Rsync::planned`], [`Rsync::shown`]); refused
+///   where `infra/deploy.sh` refuses it; those of ssh
+///   ([`SshRequest`](crate::steps::ssh::SshRequest)) where the connection fails; a step's
+///   error with rsync's own words otherwise.
 /// - Source: rsync(1), 3.2.7.
 ///
 /// ```
@@ -58,7 +63,17 @@ pub struct Rsync {
     filters: Vec<String>,
     place: Place,
     plan: Option<RsyncPlan>,
-    is_dry: bool,
+    shown: Option<RsyncItemize>,
+    dry: Option<Dry>,
+}
+
+/// What is only asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dry {
+    /// What would be done.
+    All,
+    /// What would be done with what is there already.
+    Existing,
 }
 
 impl Rsync {
@@ -71,7 +86,8 @@ impl Rsync {
             filters: Vec::new(),
             place: Place::Staging,
             plan: None,
-            is_dry: false,
+            shown: None,
+            dry: None,
         }
     }
 
@@ -92,10 +108,25 @@ impl Rsync {
         self
     }
 
+    /// Fails where rsync reports anything but what this dry run did. It is in place by then.
+    #[must_use]
+    pub fn shown(mut self, dry_run: &RsyncItemize) -> Self {
+        self.shown = Some(dry_run.clone());
+        self
+    }
+
     /// Only reports what it would do: a question that changes nothing.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
-        self.is_dry = true;
+        self.dry = Some(Dry::All);
+        self
+    }
+
+    /// The same of what is there already: what is new then takes the place of another kind,
+    /// of which rsync says nothing otherwise. Contents are not compared.
+    #[must_use]
+    pub fn dry_run_over_existing(mut self) -> Self {
+        self.dry = Some(Dry::Existing);
         self
     }
 
@@ -119,8 +150,11 @@ impl Rsync {
             Place::Staging | Place::Live => format!(":{}/", LandingBegun::MODULE),
             Place::Script => "./".to_owned(),
         };
-        let mut line =
-            CommandLine::new("rsync").args(["-rl", "--checksum", "--delete", "--delete-delay"]);
+        let mut line = CommandLine::new("rsync").arg("-rl");
+        if self.dry != Some(Dry::Existing) {
+            line = line.arg("--checksum");
+        }
+        line = line.args(["--delete", "--delete-delay"]);
         if self.place != Place::Staging {
             line = line.arg("--delay-updates");
         }
@@ -129,9 +163,11 @@ impl Rsync {
             let (folders, files) = (Entry::FOLDER_MODE, Entry::FILE_MODE);
             line = line.arg("-p").arg(format!("--chmod=D{folders:o},F{files:o}"));
         }
-        if self.is_dry {
-            line = line.arg("--dry-run");
-        }
+        line = match self.dry {
+            None => line,
+            Some(Dry::All) => line.arg("--dry-run"),
+            Some(Dry::Existing) => line.args(["--dry-run", "--existing"]),
+        };
         line = line
             .arg("-8")
             .arg(format!("--out-format={}", FORMAT.argument()))
@@ -141,12 +177,16 @@ impl Rsync {
             .operand(self.server.remote_place(&target));
         // Names are escaped alike everywhere.
         line.env("LC_ALL", "C.UTF-8")
-            .effect(if self.is_dry { Effect::Read } else { Effect::Remote })
+            .effect(if self.dry.is_some() { Effect::Read } else { Effect::Remote })
             .requires("ssh")
             .leaves(Leaves::UntilFlowEnds)
             .capture_bytes(REPORT_BYTES)
             .stdout_is_data()
-            .purpose(if self.is_dry { "what would be brought" } else { "bring the files" })
+            .purpose(match self.dry {
+                None => "bring the files",
+                Some(Dry::All) => "what would be brought",
+                Some(Dry::Existing) => "what would be replaced by another kind",
+            })
     }
 }
 
@@ -165,10 +205,25 @@ fn report(server: &Connection, answer: &Answer) -> Result<RsyncItemize> {
         0 => RsyncItemize::parse(answer.stdout_bytes(), FORMAT),
         OWN_FAILURE => Err(failure(server, answer)),
         exit => {
+            if let Some(refusal) = refusal(answer) {
+                return Err(refusal);
+            }
             let error = Error::step(format!("rsync has failed with exit {exit}{}", meaning(exit)));
             Err(error.tail(answer.last_lines(20)))
         }
     }
+}
+
+/// What `infra/deploy.sh` has refused: rsync tells of the server's end alone.
+fn refusal(answer: &Answer) -> Option<Error> {
+    let stderr = answer.stderr();
+    let said = stderr.lines().find_map(|line| line.strip_prefix("deploy.sh: "))?;
+    let error = Error::refused(format!("the server refuses it: {}", visible(said)));
+    Some(
+        error.hint(
+            "if it is another deploy, wait for its end; else bring `deploy.sh` there up to date",
+        ),
+    )
 }
 
 /// What an exit means, of those that have a meaning.
@@ -189,7 +244,11 @@ impl Step for Rsync {
     type Output = RsyncItemize;
 
     fn label(&self) -> String {
-        let dry = if self.is_dry { ", dry run" } else { "" };
+        let dry = match self.dry {
+            None => "",
+            Some(Dry::All) => ", dry run",
+            Some(Dry::Existing) => ", dry run over what is there",
+        };
         format!("rsync to {}{dry}", self.server)
     }
 
@@ -198,6 +257,11 @@ impl Step for Rsync {
         Action::command(line, |answer| {
             let report = report(&self.server, answer)?;
             self.plan.as_ref().map_or(Ok(()), |plan| plan.check_report(&report))?;
+            if let Some(shown) = &self.shown {
+                check_repeated(shown, &report).map_err(|error| {
+                    error.hint("it is in place already: let nobody change the folder, deploy again")
+                })?;
+            }
             Ok(report)
         })
     }
@@ -245,18 +309,44 @@ mod tests {
     }
 
     #[test]
+    fn rsync_dry_run_over_existing() {
+        let step = Rsync::new(&server(), "/srv/app/site").by_script().dry_run_over_existing();
+        check("rsync__dry_run_over_existing", &step);
+    }
+
+    fn ended(step: &Rsync, exit: i32, stdout: &str, stderr: &str) -> Result<RsyncItemize> {
+        let Action::Command { read, .. } = step.action() else { unreachable!("it is a command") };
+        read(&Answer::new(exit, stdout, stderr))
+    }
+
+    #[test]
     fn what_was_not_planned_fails() {
         let nothing = RsyncPlan::between(&Tree::default(), &Tree::default(), |_, _| false);
         let step = Rsync::new(&server(), "/srv/app/site").planned(&nothing.unwrap());
-        let ended = |stdout: &str| {
-            let Action::Command { read, .. } = step.action() else {
-                unreachable!("it is a command")
-            };
-            read(&Answer::new(0, stdout, ""))
-        };
-        ended("").unwrap();
-        let error = ended("<f+++++++++ 3 a\n").unwrap_err();
+        ended(&step, 0, "", "").unwrap();
+        let error = ended(&step, 0, "<f+++++++++ 3 a\n", "").unwrap_err();
         assert!(error.to_string().contains("planned"), "{error}");
+    }
+
+    #[test]
+    fn what_was_not_shown_fails() {
+        let step = Rsync::new(&server(), "/srv/app/site").by_script();
+        let shown = ended(&step, 0, "<f+++++++++ 3 a\n*deleting   0 b\n", "").unwrap();
+        let step = step.shown(&shown);
+        ended(&step, 0, "*deleting   0 b\n<f+++++++++ 3 a\n", "").unwrap();
+        let error = ended(&step, 0, "<f+++++++++ 3 a\n*deleting   0 c\n", "").unwrap_err();
+        assert!(error.to_string().contains("b: planned `*deleting`, reported nothing"), "{error}");
+        assert!(error.hint_text().unwrap().contains("in place already"), "{error:?}");
+    }
+
+    #[test]
+    fn what_the_script_refuses_is_refused() {
+        let step = Rsync::new(&server(), "/srv/app/site").by_script();
+        let said = "deploy.sh: another rsync works on the landing page\nrsync: connection closed\n";
+        let error = ended(&step, 12, "", said).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Refused);
+        assert!(error.to_string().ends_with("another rsync works on the landing page"), "{error}");
+        assert_eq!(ended(&step, 12, "", "").unwrap_err().kind(), crate::ErrorKind::Step);
     }
 
     #[test]

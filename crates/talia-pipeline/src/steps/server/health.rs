@@ -1,6 +1,6 @@
 //! Whether a release is healthy, and is the one that was meant.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use camino::Utf8PathBuf;
 
@@ -13,6 +13,8 @@ use crate::{
     settings::Health,
     step::{Action, Answer, Pace, Step, Summary, Try, Verdict},
 };
+
+use super::front::Front;
 
 /// Behind the body, on a line of its own: what curl saw of the answer.
 const STATUS: &str = "\n%{http_code}";
@@ -232,32 +234,17 @@ impl Step for SlotStable {
     fn assume(&self) {}
 }
 
-/// Where clients come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Front {
-    host: String,
-    ca: Option<Utf8PathBuf>,
-    health: Health,
+/// What clients get.
+fn served(front: &Front, health: &Health) -> CommandLine {
+    let line = front.lead(curl(health.timeout)).operand(front.url(&health.path));
+    line.purpose("what clients get")
 }
 
-impl Front {
-    fn line(&self) -> CommandLine {
-        let Self { host, ca, health } = self;
-        let mut line = curl(health.timeout)
-            // The name that clients use, at this machine's own Nginx.
-            .args(["--resolve".to_owned(), format!("{host}:443:127.0.0.1")]);
-        if let Some(ca) = ca {
-            line = line.args(["--cacert", ca.as_str()]);
-        }
-        line.operand(format!("https://{host}{}", health.path))
-    }
-}
-
-/// `curl --resolve HOST:443:127.0.0.1 https://HOST/PATH`, again and again: waits until
-/// clients get the expected revision, through Nginx, TLS and the real host name.
+/// `curl --connect-to ::ADDRESS https://HOST/PATH`, again and again: waits until clients get the expected revision, through Nginx, TLS and the real host name.
 #[derive(Debug)]
 pub struct ServedHealth {
     front: Front,
+    health: Health,
     count: Count,
     within: Duration,
 }
@@ -270,15 +257,21 @@ impl ServedHealth {
         health: &Health,
         within: Duration,
     ) -> Self {
-        let front = Front { host: host.into(), ca: None, health: health.clone() };
         let count = Count { may_change: true, ..Count::new(expected, health.answers) };
-        Self { front, count, within }
+        Self { front: Front::new(host), health: health.clone(), count, within }
+    }
+
+    /// At this address, instead of this machine's own.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.front.address = address;
+        self
     }
 
     /// Trusts the authority in this file instead of the system's.
     #[must_use]
     pub fn authority(mut self, pem: Option<Utf8PathBuf>) -> Self {
-        self.front.ca = pem;
+        self.front.authority = pem;
         self
     }
 }
@@ -291,8 +284,8 @@ impl Step for ServedHealth {
     }
 
     fn action(&self) -> Action<'_, ()> {
-        let line = self.front.line().purpose("what clients get");
-        let pace = Pace { interval: self.front.health.interval, deadline: self.within };
+        let line = served(&self.front, &self.health);
+        let pace = Pace { interval: self.health.interval, deadline: self.within };
         let mut count = self.count.clone();
         Action::poll(line, pace, move |one| count.judge(one.answer))
     }
@@ -320,22 +313,30 @@ fn told(served: &Result<RevisionId, String>) -> Summary {
     })
 }
 
-/// `curl --resolve HOST:443:127.0.0.1 https://HOST/PATH`: what clients get now.
+/// `curl --connect-to ::ADDRESS https://HOST/PATH`: what clients get now.
 #[derive(Debug)]
 pub struct ServedNow {
     front: Front,
+    health: Health,
 }
 
 impl ServedNow {
     /// Asks for this host.
     pub fn new(host: impl Into<String>, health: &Health) -> Self {
-        Self { front: Front { host: host.into(), ca: None, health: health.clone() } }
+        Self { front: Front::new(host), health: health.clone() }
+    }
+
+    /// At this address, instead of this machine's own.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.front.address = address;
+        self
     }
 
     /// Trusts the authority in this file instead of the system's.
     #[must_use]
     pub fn authority(mut self, pem: Option<Utf8PathBuf>) -> Self {
-        self.front.ca = pem;
+        self.front.authority = pem;
         self
     }
 }
@@ -348,7 +349,7 @@ impl Step for ServedNow {
     }
 
     fn action(&self) -> Action<'_, Self::Output> {
-        ask_now(self.front.line().purpose("what clients get"))
+        ask_now(served(&self.front, &self.health))
     }
 
     fn assume(&self) -> Self::Output {
@@ -486,6 +487,7 @@ mod tests {
     #[test]
     fn served_health_everything() {
         let step = ServedHealth::new("talia.example", &sha(), &health(), Duration::from_secs(10))
+            .at("203.0.113.5:8443".parse().unwrap())
             .authority(Some("/etc/talia/staging/tls/ca.pem".into()));
         check("served_health__everything", &step);
     }

@@ -8,6 +8,7 @@ mod database;
 mod disk;
 mod engine;
 mod files;
+mod front;
 mod health;
 mod image;
 pub mod landing;

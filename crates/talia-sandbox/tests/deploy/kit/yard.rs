@@ -18,7 +18,7 @@ const SHORT_TIMES: &str = "s/^drain_seconds = .*/drain_seconds = 1/; \
                            s/^stability_seconds = .*/stability_seconds = 1/; \
                            s/^timeout_ms = .*/timeout_ms = 1000/; \
                            s/^deadline_seconds = .*/deadline_seconds = 12/; \
-                           s/^idle_seconds = .*/idle_seconds = 2/; \
+                           s/^idle_seconds = .*/idle_seconds = 15/; \
                            s/^database = .*/database = \"none\"/";
 
 /// In megabytes: what a release wants to be free, and an image.

@@ -13,7 +13,7 @@ use talia_pipeline::{
 use super::{crawler::Crawler, page::Page};
 use crate::kit::{Yard, seen, until};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(40);
 
 pub(crate) fn two_landing_releases_at_once(yard: &Yard) {
     let site = yard.site();

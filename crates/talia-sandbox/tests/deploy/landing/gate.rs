@@ -1,9 +1,9 @@
 //! What the deploy key can write, tried with a real rsync over a real sshd.
 
-use std::process::Output;
+use std::{process::Output, thread, time::Duration};
 
 use talia_pipeline::{
-    protocol::{LandingReleased, LandingRequest},
+    protocol::{LandingAborted, LandingReleased, LandingRequest},
     templates::Role,
 };
 
@@ -115,6 +115,8 @@ pub(crate) fn what_the_deploy_key_can_write_during_a_release(yard: &Yard) {
     let page = Page::new(&site);
     page.have("one");
     page.version("two");
+    // To look at the whole server takes long, and nothing is heard of the release meanwhile.
+    let usual = idle(&page, "300");
     let id = page.opened();
     let (staging, log) = (format!("{}/staging", page.trees()), "rsyncd.log".to_owned());
     // rsync's lock says who holds it.
@@ -203,4 +205,42 @@ pub(crate) fn what_the_deploy_key_can_write_during_a_release(yard: &Yard) {
     assert!(!back.unchanged);
     let gone = page.ask(LandingRequest::Abort(id));
     assert_eq!(gone.exit, Some(0));
+    idle(&page, &usual);
+}
+
+/// Has the server wait so long for a release that is silent; gives what it was before.
+fn idle(page: &Page<'_>, seconds: &str) -> String {
+    let policy = format!("/etc/talia/{}.toml", page.site.environment);
+    let before = page.script(&format!("sed -n 's/^idle_seconds = //p' {policy}"));
+    page.script(&format!("sed -i 's/^idle_seconds = .*/idle_seconds = {seconds}/' {policy}"));
+    before.trim().to_owned()
+}
+
+/// A client that is killed after it has begun: its key writes nothing more, and the folders
+/// of a live page that is released in place are root's again with the next change.
+pub(crate) fn what_the_deploy_key_can_write_once_its_client_has_gone(yard: &Yard) {
+    let site = yard.staging();
+    let page = Page::new(&site);
+    page.by_hand("echo old > index.html");
+    let usual = idle(&page, "5");
+    let policy = format!("/etc/talia/{}.toml", site.environment);
+    let strategy = "s/^\\[landing\\]/[landing]\\nstrategy = \"in-place\"/";
+    page.script(&format!("sed -i '{strategy}' {policy}"));
+    page.version("two");
+    page.opened();
+    let whose = || page.script(&format!("stat -c %U {}", page.web()));
+    let user = site.droplet.user(&site.environment, Role::Deploy);
+    assert_eq!(whose().trim(), user);
+    thread::sleep(Duration::from_secs(6));
+    let arguments = [&PUSH[..], &["--delay-updates"]].concat();
+    let said = page.rsync(&arguments, &format!("{}/", page.source()), "staging/");
+    assert!(told("rsync once its client has gone", &said).contains("nothing was heard of"));
+    // Whatever is asked next.
+    let other = "20200101T000000Z-0123456789ab".parse().unwrap();
+    let aborted: LandingAborted = page.ask(LandingRequest::Abort(other)).answer();
+    assert_eq!(aborted, LandingAborted::NothingOpen);
+    assert_eq!(whose().trim(), "root");
+    assert!(page.index(None).transaction.is_none());
+    page.script(&format!("sed -i '/^strategy = \"in-place\"/d' {policy}"));
+    idle(&page, &usual);
 }

@@ -26,7 +26,9 @@ pub(crate) use fidelity::{
     a_plan_with_nothing_to_do_reads_no_file,
 };
 pub(crate) use gate::{
-    what_the_deploy_key_can_write_during_a_release, what_the_deploy_key_can_write_without_one,
+    what_the_deploy_key_can_write_during_a_release,
+    what_the_deploy_key_can_write_once_its_client_has_gone,
+    what_the_deploy_key_can_write_without_one,
 };
 pub(crate) use kills::{
     a_cancelled_landing_release_is_undone, a_first_landing_release_that_is_killed_keeps_the_folder,

@@ -5,7 +5,10 @@ use crate::{
     error::{Error, Result},
     landing::LandingStrategy,
     protocol::{LandingAborted, LockHolder, ReleaseId},
-    server::{Lock, landing::LandingSeen},
+    server::{
+        Lock,
+        landing::{LandingSeen, Transaction},
+    },
     steps::server::landing::{
         CheckPlace, CloseTree, EndRsync, ForgetTransaction, HoldRsync, ReadAnnounced, ReadLanding,
         RemoveStaging, ShutTransaction,
@@ -79,11 +82,7 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
             cx.run(RemoveStaging::new(&place))?;
             seen.has_staging = false;
         }
-        LandingStrategy::InPlace => {
-            let announced = cx.probe(ReadAnnounced::new(&place, transaction))?;
-            let (_, announced) = announced.unwrap_or_default();
-            cx.run(CloseTree::new(place.web(), own(server, &announced)).live(true))?;
-        }
+        LandingStrategy::InPlace => take_folder_back(cx, server, transaction)?,
     }
     let is_live = seen.live().is_some_and(|live| live.id == transaction.id);
     let is_left = transaction.strategy == LandingStrategy::InPlace && !is_live;
@@ -91,4 +90,23 @@ pub(super) fn forget(cx: &Context, server: &Server, seen: &mut LandingSeen) -> R
     drop(held);
     seen.transaction = None;
     restamp(cx, server, seen)
+}
+
+/// Takes the live folder back from rsync, which is not at work. Where that fails, the
+/// transaction has to stay: it alone tells that the folders are not root's. It is shut by
+/// then, so that the next change takes them back, and no rsync is let in until that.
+pub(super) fn take_folder_back(
+    cx: &Context,
+    server: &Server,
+    transaction: &Transaction,
+) -> Result<()> {
+    let place = server.layout.landing();
+    let announced = cx.probe(ReadAnnounced::new(&place, transaction))?;
+    let (_, announced) = announced.unwrap_or_default();
+    let closed = cx.run(CloseTree::new(place.web(), own(server, &announced)).live(true));
+    let Err(error) = closed else { return Ok(()) };
+    match cx.run(ShutTransaction::new(&place, transaction)) {
+        Ok(()) => Err(error),
+        Err(second) => Err(Error::all(vec![error, second])),
+    }
 }

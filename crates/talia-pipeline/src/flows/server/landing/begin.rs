@@ -29,7 +29,8 @@ pub struct LandingOrder {
     pub revision: RevisionId,
     /// The release that the client saw live.
     pub after: Option<ReleaseId>,
-    /// Whether files that were edited on the server may be replaced.
+    /// Whether files that were edited on the server may be replaced, and what stands there
+    /// beside them and cannot be published may be lost.
     pub accept_drift: bool,
     /// What makes its tree of what the client saw published.
     pub changes: TreeChanges,
@@ -53,7 +54,8 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
         refuse_active(server, other, order)?;
     }
     let is_settled = is_settled(&seen);
-    let mut seen = settle(cx, server, seen, None)?;
+    // It gives way below, where its client is told of that.
+    let mut seen = settle(cx, server, seen, other.as_ref().map(|other| &other.id))?;
     let replaced = seen.transaction.as_ref().map(|transaction| transaction.id.clone());
     if let Some(replaced) = &replaced {
         cx.note(format!("the transaction {replaced} gives way: nothing was heard of it"));
@@ -68,9 +70,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
     let is_untouched = is_settled && replaced.is_none();
     let published = published(cx, server, &place, &seen, is_untouched)?;
     checks::drift(&published.drift, order.accept_drift)?;
-    if server.policy.landing.strategy == LandingStrategy::InPlace {
-        checks::odd(&published.odd)?;
-    }
+    checks::odd(&published.odd, server.policy.landing.strategy, order.accept_drift)?;
     let announced = order.changes.applied_to(published.tree.clone());
     if announced.hash() != order.tree {
         return Err(Error::refused(
@@ -115,8 +115,7 @@ pub fn begin(cx: &Context, server: &Server, order: &LandingOrder) -> Result<Land
 fn refuse_active(server: &Server, other: &LandingTransaction, order: &LandingOrder) -> Result<()> {
     let is_own = other.by == server.by && other.tree == order.tree;
     let idle = server.policy.landing.idle;
-    let is_idle = u128::from(other.idle_ms) >= idle.as_millis();
-    if !other.works && (is_own || is_idle) {
+    if other.is_idle(idle) || (is_own && !other.works) {
         return Ok(());
     }
     let age = server.now_ms.saturating_sub(other.began_ms) / 1000;

@@ -76,18 +76,24 @@ pub(super) fn drift(drift: &[LandingDrift], is_accepted: bool) -> Result<()> {
     .hint("put the changes into the project first; to lose them, `--accept-drift`"))
 }
 
-/// Refuses to release in place beside what can be no part of a release, and is not
-/// protected: rsync might delete it, and nobody would have planned that.
-pub(super) fn odd(odd: &[String]) -> Result<()> {
-    if odd.is_empty() {
+/// Refuses to lose what can be no part of a release, and is not protected: it is in none
+/// that follows. In place nobody may want that: rsync deletes some of it, and nobody can have
+/// planned which.
+pub(super) fn odd(odd: &[String], strategy: LandingStrategy, is_accepted: bool) -> Result<()> {
+    let is_in_place = strategy == LandingStrategy::InPlace;
+    if odd.is_empty() || (is_accepted && !is_in_place) {
         return Ok(());
     }
+    let places = if odd.len() == 1 { "place" } else { "places" };
+    let or_lost = if is_in_place { "" } else { "; to lose them, `--accept-drift`" };
     Err(Error::refused(format!(
-        "the live folder has {} places that cannot be published",
+        "the live folder has {} {places} that cannot be published",
         odd.len()
     ))
     .tail(some(odd.iter().cloned()))
-    .hint("take them away, or name them in `protected` in [landing] of the policy"))
+    .hint(format!(
+        "take them away, or name them in `protected` in [landing] of the policy{or_lost}"
+    )))
 }
 
 /// The first of many, and how many more there are.
@@ -192,6 +198,21 @@ mod tests {
         assert!(deep(DEEPEST, "d").is_ok());
         assert!(deep(DEEPEST + 1, "d").unwrap_err().to_string().contains("too deep"));
         assert!(deep(20, &"d".repeat(200)).unwrap_err().to_string().contains("long a place"));
+    }
+
+    #[test]
+    fn what_cannot_be_published_is_lost_where_that_is_wanted_alone() {
+        let found = ["a/pipe: it is neither file, folder nor link".to_owned()];
+        let (release, in_place) = (LandingStrategy::Release, LandingStrategy::InPlace);
+        for strategy in [release, in_place] {
+            assert!(odd(&[], strategy, false).is_ok());
+            let error = odd(&found, strategy, false).unwrap_err();
+            assert_eq!((error.kind(), error.last_lines()), (ErrorKind::Refused, &found[..]));
+            let is_told = error.hint_text().unwrap().contains("`--accept-drift`");
+            assert_eq!(is_told, strategy == release, "{error:?}");
+        }
+        assert!(odd(&found, release, true).is_ok());
+        assert!(odd(&found, in_place, true).is_err(), "rsync would delete it unplanned");
     }
 
     #[test]

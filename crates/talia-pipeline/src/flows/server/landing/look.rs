@@ -50,6 +50,7 @@ pub fn index(cx: &Context, server: &Server, known: Option<ContentHash>) -> Resul
         unfinished,
         strategy: server.policy.landing.strategy,
         protected: server.policy.landing.protected.clone(),
+        standing: published.standing,
         keeps_assets: server.policy.landing.strategy == LandingStrategy::Release
             && server.policy.landing.keep_assets > 0,
         notes,

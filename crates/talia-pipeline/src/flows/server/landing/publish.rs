@@ -22,6 +22,7 @@ use crate::{
 
 use super::{
     super::Server,
+    abort::take_folder_back,
     begin::own,
     checks::some,
     front::Front,
@@ -233,6 +234,7 @@ pub(super) fn take_back(
         let is_in_place = transaction.strategy == LandingStrategy::InPlace;
         if is_in_place {
             cx.note("its files may be in place: deploy again, or an older revision");
+            take_folder_back(cx, server, transaction)?;
         }
         cx.run(ForgetTransaction::new(&place).interrupted(is_in_place))?;
         restamp(cx, server, &seen)

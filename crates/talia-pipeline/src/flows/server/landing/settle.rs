@@ -7,7 +7,7 @@ use crate::{
     protocol::ReleaseId,
     server::{
         Fate,
-        landing::{AtWeb, LandingRecord, LandingSeen},
+        landing::{AtWeb, LandingRecord, LandingSeen, Transaction},
     },
     steps::server::{
         RemoveRelease,
@@ -18,6 +18,7 @@ use crate::{
 use super::{
     super::Server,
     abort::forget,
+    look::open,
     publish::forget_unfound,
     switch::{keep_folder, switch_back, switch_to},
     tidy::{mark, restamp},
@@ -29,8 +30,9 @@ use super::{
 /// - The folder that was live before the first release is kept as one.
 /// - A release that had not been switched to is undone.
 /// - One that had been is live if clients get it, else the one before is live again.
-/// - A transaction that has no whole tree is forgotten; that of `keep` stays, because it is
-///   about to be committed.
+/// - A transaction that has no whole tree is forgotten, and one in place of which nothing was
+///   heard for as long as the policy says; that of `keep` stays, because it is about to be
+///   committed, or gives way.
 ///
 /// Nothing is done where nothing was left; so it may run before everything.
 ///
@@ -47,7 +49,24 @@ pub fn settle(
     // Before anything is removed: whoever could put a link there would choose what.
     cx.observe(CheckPlace::new(&server.layout.landing()))?;
     refuse_unknown(server, &seen)?;
-    put_right(cx, server, seen, keep)
+    let is_left = is_left(cx, server, &seen, keep)?;
+    put_right(cx, server, LandingSeen { is_left, ..seen }, keep)
+}
+
+/// Whether the live folder was left to rsync by a client that has gone.
+fn is_left(
+    cx: &Context,
+    server: &Server,
+    seen: &LandingSeen,
+    keep: Option<&ReleaseId>,
+) -> Result<bool> {
+    let may_be =
+        |one: &Transaction| one.strategy == LandingStrategy::InPlace && Some(&one.id) != keep;
+    if !seen.transaction.as_ref().is_some_and(may_be) {
+        return Ok(false);
+    }
+    let told = open(cx, server, &server.layout.landing(), seen)?;
+    Ok(told.is_some_and(|told| told.is_idle(server.policy.landing.idle)))
 }
 
 fn put_right(
@@ -97,6 +116,7 @@ pub(super) fn is_settled(seen: &LandingSeen) -> bool {
         && seen.records.unfinished().next().is_none()
         && !is_lost
         && !is_half_open(seen)
+        && !seen.is_left
         && (seen.has_staging == needs_staging(seen))
 }
 
@@ -244,7 +264,11 @@ fn clear(
     if is_lost || (is_half_open(seen) && !is_kept) {
         cx.note("a transaction was left without a whole tree: it is forgotten");
         forget(cx, server, seen)?;
+    } else if let Some(open) = seen.transaction.as_ref().filter(|_| seen.is_left) {
+        cx.note(format!("nothing was heard of the transaction {}: it is forgotten", open.id));
+        forget(cx, server, seen)?;
     }
+    seen.is_left = false;
     if seen.has_staging && !needs_staging(seen) {
         cx.run(RemoveStaging::new(&place))?;
         seen.has_staging = false;

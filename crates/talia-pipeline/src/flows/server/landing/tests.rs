@@ -11,9 +11,9 @@ use super::*;
 use crate::{
     Context, Finished, Pipeline, Result, World,
     landing::{LandingStrategy, Tree, TreePath},
-    protocol::{LandingFile, ReleaseId},
+    protocol::{LandingFile, LockHolder, ReleaseId},
     server::{
-        Layout,
+        Layout, Lock,
         landing::{LandingPlace, Transaction},
     },
     settings::Policy,
@@ -93,6 +93,52 @@ fn a_transaction_that_ends_lets_no_rsync_in() {
     ground.run(|cx, server| abort(cx, server, &transaction.id)).unwrap();
     assert_eq!(Transaction::read(&place).unwrap(), None);
     assert!(!place.staging().exists());
+}
+
+#[test]
+fn a_live_folder_that_a_client_has_left_to_rsync_is_taken_back() {
+    let mut ground = Ground::new("left");
+    let place = ground.place();
+    let transaction = ground.open(LandingStrategy::InPlace);
+    let is_open = |ground: &Ground| {
+        ground.run(settle_now).unwrap();
+        Transaction::read(&place).unwrap().is_some()
+    };
+    let idle_ms = ground.server.policy.landing.idle.as_millis() as u64;
+    ground.server.now_ms = transaction.began_ms + idle_ms - 1;
+    assert!(is_open(&ground));
+    ground.server.now_ms += 1;
+    // Somebody works in it.
+    let by = "ana".parse().unwrap();
+    let (doing, run) = ("rsync".to_owned(), "r".to_owned());
+    let holder = LockHolder { pid: 0, doing, by, run, since_ms: 0 };
+    let lock = Lock::take(&place.rsync_lock(), &holder).unwrap();
+    assert!(is_open(&ground));
+    drop(lock);
+    assert!(!is_open(&ground));
+    // What is not live yet harms nobody: it gives way when another one begins.
+    ground.open(LandingStrategy::Release);
+    fs::create_dir_all(place.staging()).unwrap();
+    assert!(is_open(&ground));
+}
+
+#[test]
+fn a_live_folder_that_cannot_be_taken_back_is_not_forgotten() {
+    let ground = Ground::new("not taken back");
+    let place = ground.place();
+    let transaction = ground.open(LandingStrategy::InPlace);
+    // Something that cannot be closed, as if the disk did not take it.
+    fs::write(place.web(), "no folder").unwrap();
+    let error = ground.run(|cx, server| commit(cx, server, &transaction.id)).unwrap_err();
+    assert!(error.to_string().contains("cannot be taken back"), "{error}");
+    let left = Transaction::read(&place).unwrap().unwrap();
+    assert_eq!((&left.id, left.is_open), (&transaction.id, false), "no rsync is let in");
+    // The next change tries again.
+    ground.run(settle_now).unwrap_err();
+    assert!(Transaction::read(&place).unwrap().is_some());
+    fs::remove_file(place.web()).unwrap();
+    ground.run(settle_now).unwrap();
+    assert_eq!(Transaction::read(&place).unwrap(), None);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
     landing::{ContentHash, Entry, Leads, Tree, TreeChanges, TreePath},
     protocol::LandingVerified,
     server::landing::VERSION_FILE,
+    settings::Policy,
     steps::server::{
         Pause,
         landing::{Fetch, FetchServed, Served},
@@ -156,7 +157,7 @@ impl Switched<'_> {
                 return Err(format!("another content, {} bytes", served.size));
             }
             Expected::Gone { .. } if [403, 404, 410].contains(&status) => verified.gone += 1,
-            Expected::Gone { path } if status == 200 && self.holds(served.hash) => {
+            Expected::Gone { path } if status == 200 && self.answers_for(path, served, pages) => {
                 verified.fallback.push(path.clone());
             }
             Expected::Gone { .. } if status == 200 => return Err("it is still served".to_owned()),
@@ -169,6 +170,22 @@ impl Switched<'_> {
     /// Whether this is what the file held before.
     fn is_old(&self, path: &TreePath, content: ContentHash) -> bool {
         matches!(self.before.get(path), Some(Entry::File { hash, .. }) if *hash == content)
+    }
+
+    /// Whether this is a page of the release that answers for what is not there. What the
+    /// place held before is one only where the site has its pages for that: a file that is
+    /// elsewhere now and still served there is none.
+    fn answers_for(&self, path: &TreePath, served: &Served, pages: &[ErrorPage]) -> bool {
+        if !self.is_old(path, served.hash) {
+            return self.holds(served.hash);
+        }
+        let is_it =
+            |page: &TreePath| self.served(page).is_some_and(|(hash, _)| hash == served.hash);
+        let above = std::iter::successors(path.parent(), TreePath::parent);
+        let mut indexes =
+            above.map(|folder| format!("{}/{PAGE}", folder.as_str())).chain([PAGE.to_owned()]);
+        indexes.any(|index| index.parse().is_ok_and(|index| is_it(&index)))
+            || self.now.iter().any(|(page, _)| ErrorPage::is_one(pages, page) && is_it(page))
     }
 
     /// Whether a file of the release holds this.
@@ -199,6 +216,7 @@ impl Switched<'_> {
         let all = open.len();
         let mut verified = LandingVerified { unasked, ..LandingVerified::default() };
         let mut left = VERIFIED_WITHIN;
+        let mut is_shut = true;
         for tries_left in (0..if self.reloaded { RELOADED_TRIES } else { 1 }).rev() {
             let (mut wrong, mut later) = (Vec::new(), Vec::new());
             for batch in batches(open) {
@@ -208,6 +226,7 @@ impl Switched<'_> {
                 }
                 let fetched = cx.run(self.fetch(server, host, &batch).within(left))?;
                 left = left.saturating_sub(fetched.took);
+                is_shut &= fetched.served.iter().all(Served::is_shut);
                 for ((url, expected), served) in batch.into_iter().zip(&fetched.served) {
                     if let Err(why) = self.judge(&url, &expected, served, &pages, &mut verified) {
                         wrong.push((url, expected, why));
@@ -221,11 +240,12 @@ impl Switched<'_> {
             if tries_left == 0 || left.is_zero() {
                 let least = if later.is_empty() { "" } else { "at least " };
                 let told = wrong.iter().map(|(url, _, why)| format!("https://{host}{url}: {why}"));
-                return Err(Error::step(format!(
+                let error = Error::step(format!(
                     "clients do not get this release: {least}{} of {all} answers are wrong",
                     wrong.len()
                 ))
-                .tail(some(told)));
+                .tail(some(told));
+                return Err(if is_shut { error.hint(shut(&server.policy, host)) } else { error });
             }
             let wrong = wrong.into_iter().map(|(url, expected, _)| (url, expected));
             open = wrong.chain(later).collect();
@@ -244,8 +264,19 @@ impl Switched<'_> {
         };
         let folder = server.layout.landing().fetched();
         FetchServed::new(host, folder, batch.iter().map(fetch).collect())
+            .at(server.policy.host_address)
             .authority(server.policy.tls_ca.clone())
     }
+}
+
+/// What to do where the server itself gets nothing at all.
+fn shut(policy: &Policy, host: &str) -> String {
+    format!(
+        "this server asks {} for {host}, and no page is answered there: name the address that \
+         Nginx serves it at, `host_address` in the policy, or let this machine in without a login \
+         (`satisfy any; allow 127.0.0.1;`)",
+        policy.host_address
+    )
 }
 
 fn url(path: &TreePath) -> String {
@@ -284,10 +315,7 @@ fn batches(all: Vec<(String, Expected)>) -> Vec<Vec<(String, Expected)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Answer, CommandLine, Fake, Pipeline, World, parse::nginx::sites, server::Layout,
-        settings::Policy,
-    };
+    use crate::{Answer, CommandLine, Fake, Pipeline, World, parse::nginx::sites, server::Layout};
 
     fn file(text: &str) -> Entry {
         Entry::file(text.len() as u64, ContentHash::of(text.as_bytes()))
@@ -411,6 +439,39 @@ mod tests {
     }
 
     #[test]
+    fn a_renamed_file_that_is_still_served_where_it_was_has_not_gone() {
+        let before =
+            tree(&[("old.html", file("page")), ("a", Entry::folder()), ("a/b", file("home"))]);
+        let now = tree(&[
+            ("new.html", file("page")),
+            ("index.html", file("home")),
+            ("lost.html", file("lost")),
+            ("docs", Entry::folder()),
+            ("docs/index.html", file("docs")),
+        ]);
+        let none = Tree::default();
+        let switched =
+            Switched { before: &before, now: &now, kept: &none, protected: &[], reloaded: false };
+        let shown =
+            "server { error_page 404 =200 /lost.html; location = /lost.html { internal; } }";
+        let pages = ErrorPage::of_sites(&sites(shown));
+        let judge = |before: &Tree, path: &str, text: &str| {
+            let switched = Switched { before, ..switched };
+            let gone = Expected::Gone { path: path.parse().unwrap() };
+            let hash = ContentHash::of(text.as_bytes());
+            let served = Served { status: 200, hash, size: text.len() as u64 };
+            switched.judge("/x", &gone, &served, &pages, &mut LandingVerified::default())
+        };
+        assert_eq!(judge(&before, "old.html", "page"), Err("it is still served".into()));
+        assert_eq!(judge(&before, "old.html", "home"), Ok(()), "a fallback");
+        assert_eq!(judge(&before, "a/b", "home"), Ok(()), "what the fallback is now");
+        let old = |path: &str, text: &str| tree(&[(path, file(text))]);
+        assert_eq!(judge(&old("x.html", "lost"), "x.html", "lost"), Ok(()));
+        assert_eq!(judge(&old("docs/x", "docs"), "docs/x", "docs"), Ok(()));
+        assert!(judge(&old("index/x", "docs"), "index/x", "docs").is_err(), "of another folder");
+    }
+
+    #[test]
     fn a_page_that_nginx_gives_in_place_of_an_error_alone_is_seen_there() {
         let before = tree(&[("index.html", file("home")), ("404.html", file("old"))]);
         let now = tree(&[
@@ -481,36 +542,53 @@ mod tests {
         assert!(batches(Vec::new()).is_empty());
     }
 
-    /// What verifying 600 files comes to where every answer is a 404 that takes so long; and
-    /// how often is asked, with the time that each question has.
-    fn refused(seconds: u64, reloaded: bool) -> (String, Vec<Duration>) {
+    /// What verifying 600 files comes to where every answer has this status and takes so
+    /// long; and how often is asked, with the time that each question has.
+    fn refused(status: u16, seconds: u64, reloaded: bool) -> (Error, Vec<Duration>) {
         let now: Tree = (0..600)
             .map(|number| (format!("{number:03}").parse().unwrap(), file(&number.to_string())))
             .collect();
         let none = Tree::default();
         let switched = Switched { before: &none, now: &now, kept: &none, protected: &[], reloaded };
-        let policy = Policy { host: Some("talia.example".into()), ..Policy::default() };
+        let host_address = "203.0.113.5:8443".parse().unwrap();
+        let policy =
+            Policy { host: Some("talia.example".into()), host_address, ..Policy::default() };
         let layout = Layout::new(&"staging".parse().unwrap(), &policy);
         let (run, by) = ("run".to_owned(), "ana".parse().unwrap());
         let server = Server { layout, policy, now_ms: 0, run, by };
         let answers = move |_: &CommandLine| {
-            let said: String = (0..BATCH).map(|at| format!("404 {at}\n")).collect();
+            let said: String = (0..BATCH).map(|at| format!("{status:03} {at}\n")).collect();
             Answer::new(0, said, "").lasted(Duration::from_secs(seconds))
         };
         let pipeline = Pipeline::new("verify", "/", World::fixed("/", []));
         let (result, asked) = pipeline.fake(Fake::new(answers), |cx| switched.verify(cx, &server));
         let curls = asked.iter().filter(|line| line.words().starts_with("curl "));
+        let curls = curls.inspect(|line| {
+            assert!(line.words().contains(" --connect-to ::203.0.113.5:8443 "), "{line}");
+        });
         let within = curls.map(|line| line.time_limit().unwrap()).collect();
-        (result.unwrap_err().to_string(), within)
+        (result.unwrap_err(), within)
+    }
+
+    #[test]
+    fn where_nobody_is_let_in_it_is_said_what_to_do() {
+        for status in [0, 401, 403] {
+            let error = refused(status, 1, false).0;
+            let hint = error.hint_text().unwrap();
+            assert!(hint.contains("203.0.113.5:8443 for talia.example"), "{hint}");
+            assert!(hint.contains("`host_address`"), "{hint}");
+        }
+        assert_eq!(refused(404, 1, false).0.hint_text(), None);
     }
 
     #[test]
     fn what_is_wrong_is_soon_known() {
-        let (error, asked) = refused(1, false);
+        let (error, asked) = refused(404, 1, false);
+        let error = error.to_string();
         assert!(error.contains("at least 256 of 600 answers are wrong"), "{error}");
         assert_eq!(asked, [VERIFIED_WITHIN]);
-        let (error, asked) = refused(200, true);
-        assert!(error.contains("answers are wrong"), "{error}");
+        let (error, asked) = refused(404, 200, true);
+        assert!(error.to_string().contains("answers are wrong"), "{error}");
         assert_eq!(asked, [VERIFIED_WITHIN, Duration::from_secs(100)]);
     }
 }

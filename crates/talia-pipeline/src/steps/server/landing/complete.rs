@@ -150,7 +150,8 @@ impl Step for CompleteStaging {
 }
 
 /// In this process: gives a kept release that is about to be live again the hashed assets of
-/// the live one, which pages that are open now may ask for. Gives all that it keeps then.
+/// the live one, and those that it has kept of others: pages that are open now may ask for
+/// them. Gives all that it keeps then.
 #[derive(Debug)]
 pub struct KeepAssets {
     place: LandingPlace,
@@ -166,9 +167,10 @@ impl KeepAssets {
 
     fn keep(&self) -> Result<Tree> {
         let mut release = ReleaseTree::read(&self.place, &self.id)?;
-        let live = (self.live.clone(), ReleaseTree::read(&self.place, &self.live)?.tree);
-        let all: Tree = release.tree.clone().into_iter().chain(release.kept.clone()).collect();
-        let assets = assets_to_keep(&all, &[live]);
+        let live = ReleaseTree::read(&self.place, &self.live)?;
+        let all = |release: ReleaseTree| release.tree.into_iter().chain(release.kept).collect();
+        let (here, there): (Tree, Tree) = (all(release.clone()), all(live));
+        let assets = assets_to_keep(&here, &[(self.live.clone(), there)]);
         // Written first: what is there without being written down was put there by hand.
         let more = assets.iter().map(|(path, (_, entry))| (path.clone(), entry.clone()));
         release.kept = release.kept.into_iter().chain(more).collect();
@@ -206,8 +208,10 @@ impl Step for KeepAssets {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{super::tests::*, *};
-    use crate::steps::testing::check;
+    use crate::{server::landing::tests::Ground, steps::testing::check};
 
     fn own() -> Vec<TreePath> {
         vec![".well-known".parse().unwrap()]
@@ -234,5 +238,38 @@ mod tests {
     fn keep_assets_minimal() {
         let live = "20261124T091500Z-0123456789ab".parse().unwrap();
         check("keep_assets__minimal", &KeepAssets::new(&place(), &record().id, &live));
+    }
+
+    #[test]
+    fn a_release_that_is_live_again_has_what_open_pages_ask_for() {
+        let ground = Ground::new("keep assets");
+        let place = ground.place();
+        let back = ground.release(1, &[("index.html", "1")]);
+        let live = ground.release(2, &[("index.html", "2"), ("js/app-5e6f7a8b.js", "two")]);
+        // Its open pages may be of a release before it, whose assets it has.
+        let root = place.release(&live.id);
+        for (path, text) in [("old/app-1a2b3c4d.js", "one"), (VERSION_FILE, "{}")] {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), text).unwrap();
+        }
+        let file = |text: &str| Entry::file(text.len() as u64, ContentHash::of(text.as_bytes()));
+        let mut release = ReleaseTree::read(&place, &live.id).unwrap();
+        let kept = [
+            ("old", Entry::folder()),
+            ("old/app-1a2b3c4d.js", file("one")),
+            (VERSION_FILE, file("{}")),
+        ];
+        release.kept =
+            kept.map(|(path, entry)| (path.parse().unwrap(), entry)).into_iter().collect();
+        release.write(&place, &live.id).unwrap();
+
+        let kept = KeepAssets::new(&place, &back.id, &live.id).keep().unwrap();
+        let names: Vec<&str> = kept.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(names, ["js", "js/app-5e6f7a8b.js", "old", "old/app-1a2b3c4d.js"]);
+        let read = |path: &str| fs::read_to_string(place.release(&back.id).join(path)).unwrap();
+        assert_eq!(
+            (read("js/app-5e6f7a8b.js"), read("old/app-1a2b3c4d.js")),
+            ("two".into(), "one".into())
+        );
     }
 }

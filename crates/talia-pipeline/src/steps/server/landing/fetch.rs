@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use crate::{
     error::{Error, Result},
     landing::ContentHash,
     step::{Action, Answer, Step, Summary},
+    steps::server::front::Front,
 };
 
 /// How many are asked for at a time.
@@ -42,6 +44,13 @@ pub struct Served {
     pub size: u64,
 }
 
+impl Served {
+    /// Whether nobody was let in, or nobody answered.
+    pub fn is_shut(&self) -> bool {
+        matches!(self.status, 0 | 401 | 403)
+    }
+}
+
 /// What was answered to all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
@@ -55,14 +64,13 @@ pub struct Fetched {
 /// that clients use, and gives the content of each answer as a hash, in their order.
 ///
 /// - Every exit is accepted: what was not answered has the status 0.
-/// - Redirects are followed, but never off this machine: every name leads to its own
-///   Nginx.
+/// - Redirects are followed, but never elsewhere: every name leads to the one address, which
+///   is this machine's own Nginx unless a policy says otherwise.
 /// - Files: a body each in the folder, removed when it is read.
 /// - Source: curl(1), *--config*, *--write-out*.
 #[derive(Debug)]
 pub struct FetchServed {
-    host: String,
-    authority: Option<Utf8PathBuf>,
+    front: Front,
     folder: Utf8PathBuf,
     all: Vec<Fetch>,
     within: Duration,
@@ -71,8 +79,7 @@ pub struct FetchServed {
 impl FetchServed {
     /// Asks this host for these; bodies go through `folder`.
     pub fn new(host: impl Into<String>, folder: impl Into<Utf8PathBuf>, all: Vec<Fetch>) -> Self {
-        let (host, folder) = (host.into(), folder.into());
-        Self { host, authority: None, folder, all, within: ONE_WITHIN }
+        Self { front: Front::new(host), folder: folder.into(), all, within: ONE_WITHIN }
     }
 
     /// How long all of it may take; 60 s unless set.
@@ -82,38 +89,44 @@ impl FetchServed {
         self
     }
 
+    /// At this address, instead of this machine's own.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.front.address = address;
+        self
+    }
+
     /// Trusts the authority in this file instead of the system's.
     #[must_use]
     pub fn authority(mut self, pem: Option<Utf8PathBuf>) -> Self {
-        self.authority = pem;
+        self.front.authority = pem;
         self
     }
 
     fn line(&self) -> CommandLine {
-        let url = |path: &str| format!("https://{}{path}", self.host);
         let config: String = self
             .all
             .iter()
             .enumerate()
-            .map(|(at, fetch)| format!("url = {}\noutput = \"{at}\"\n", quoted(&url(&fetch.path))))
+            .map(|(at, fetch)| {
+                format!("url = {}\noutput = \"{at}\"\n", quoted(&self.front.url(&fetch.path)))
+            })
             .collect();
-        let mut line = CommandLine::new("curl")
+        let line = CommandLine::new("curl")
             // Counts only as the first word: the user's own ~/.curlrc could send the
             // question elsewhere.
             .args(["--disable", "--silent", "--show-error", "--globoff", "--path-as-is"])
             .args(["--noproxy", "*", "--proto", "=https"])
             .args(["--parallel", "--parallel-max"])
             .arg(AT_ONCE.to_string())
-            // Whatever name an answer leads to, it is asked for here.
-            .args(["--resolve", "*:443:127.0.0.1"])
             .args(["--location", "--max-redirs", "3", "--retry", "2"])
             .args(["--connect-timeout".to_owned(), CONNECTED_WITHIN.as_secs().to_string()])
             .args(["--max-time".to_owned(), ONE_WITHIN.as_secs().to_string()])
             .args(["--write-out", "%{http_code} %{filename_effective}\\n"]);
-        if let Some(authority) = &self.authority {
-            line = line.args(["--cacert", authority.as_str()]);
-        }
-        line.args(["--config", "-"])
+        // Whatever name an answer leads to, it is asked for here.
+        self.front
+            .lead(line)
+            .args(["--config", "-"])
             .cwd(&self.folder)
             .stdin(Stdin::Text(config))
             .stdout_is_data()
@@ -157,7 +170,7 @@ impl Step for FetchServed {
     type Output = Fetched;
 
     fn label(&self) -> String {
-        format!("fetch from {}", self.host)
+        format!("fetch from {}", self.front.host)
     }
 
     fn action(&self) -> Action<'_, Fetched> {
@@ -215,6 +228,7 @@ mod tests {
     fn fetch_served_everything() {
         let all = vec![fetch("/index.html"), Fetch { path: "/gone.html".into(), hoped: None }];
         let step = FetchServed::new("talia.example", "/var/lib/talia/production/landing/f", all)
+            .at("[2001:db8::1]:8443".parse().unwrap())
             .authority(Some("/etc/talia/production/tls/ca.pem".into()))
             .within(Duration::from_secs(300));
         check("fetch_served__everything", &step);

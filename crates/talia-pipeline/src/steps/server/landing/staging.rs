@@ -1,5 +1,7 @@
 //! The tree that becomes a release.
 
+use std::io;
+
 use camino::Utf8PathBuf;
 
 use crate::{
@@ -105,7 +107,8 @@ impl CloseTree {
         Self { root: root.into(), own, is_live: false }
     }
 
-    /// It is the live folder: what rsync has not put in place goes.
+    /// It is the live folder: what rsync has not put in place goes. Where somebody has
+    /// removed it, there is nothing to take back.
     #[must_use]
     pub fn live(mut self, is_live: bool) -> Self {
         self.is_live = is_live;
@@ -123,6 +126,10 @@ impl Step for CloseTree {
     fn action(&self) -> Action<'_, ()> {
         Action::work(format!("make {} root's", self.root), || {
             let tree = Staging::new(&self.root);
+            let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+            if self.is_live && self.root.symlink_metadata().is_err_and(is_missing) {
+                return Ok(());
+            }
             tree.close(&self.own)?;
             if self.is_live { tree.sweep(&self.own) } else { Ok(()) }
         })
