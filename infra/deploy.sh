@@ -21,6 +21,8 @@
 #   sudoers   deploy ALL=(root) NOPASSWD: /usr/local/lib/talia/deploy.sh deploy, /usr/local/lib/talia/deploy.sh status
 #   login     /etc/talia/production/docker/config.json, mode 0600, of root, to pull
 #   rsync     /var/www/talia-landing belongs to deploy
+#   serve     compose.override.yml beside the compose file publishes a port of 127.0.0.1, and
+#             Nginx sends requests there: the agent alone gives a service its socket
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 export PATH LC_ALL

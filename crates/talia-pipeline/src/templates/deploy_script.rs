@@ -88,6 +88,8 @@ impl DeployScript {
 #   sudoers   {sudoers}
 #   login     /etc/talia/{environment}/docker/config.json, mode 0600, of root, to pull
 #   rsync     {web} belongs to {user}
+#   serve     compose.override.yml beside the compose file publishes a port of 127.0.0.1, and
+#             Nginx sends requests there: the agent alone gives a service its socket
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 export PATH LC_ALL
