@@ -128,7 +128,8 @@ enum Tried {
 /// Restores a backup somewhere else, compares its tables and rows with those that
 /// were counted in the dump's own snapshot, and writes the outcome into its record.
 ///
-/// Roles that the dump names and the server lacks are made, for nobody to log in as.
+/// Roles that the dump names beside its owners and the server lacks are made, for nobody to
+/// log in as: a user of a scratch server needs `CREATEDB`, and `CREATEROLE` for these.
 /// Of extensions that the server cannot have, and of schemas that the backup was made
 /// without, all that needs them is left out, and said: nothing else may fail. A backup whose drill has failed is none: it does not
 /// count for retention, and no restore begins from it. A drill that could not be made
@@ -248,7 +249,7 @@ fn try_out(
         ))
         .hint("name a scratch server of the same version or a newer one"));
     }
-    let missing = cx.run(MissingRoles::new(server, &contents.roles))?;
+    let missing = cx.run(MissingRoles::new(server, contents.needed_roles()))?;
     if !missing.is_empty() {
         cx.finally(DropRoles::new(server, &missing));
         cx.run(CreateRoles::new(server, &missing))?;

@@ -113,6 +113,69 @@ fn a_backup_passes_on_a_server_that_is_given_and_nothing_stays_there() {
     assert_eq!(recorded(&setting, "1"), record);
 }
 
+/// On this server, as a user with these rights.
+fn as_drill(scratch: &Postgres, rights: &str) -> DrillPlace {
+    let role = format!("CREATE ROLE drill LOGIN {rights} PASSWORD 'drill-password'");
+    scratch.admin("postgres", &role);
+    let url = format!("postgresql://drill:drill-password@127.0.0.1:{}/postgres", scratch.port());
+    DrillPlace::server(&database_url::read(&url).unwrap())
+}
+
+#[test]
+fn an_app_whose_only_role_is_its_owner_is_drilled_by_a_user_with_createdb_alone() {
+    let setting = Setting::new(1);
+    let quoted = NAME.replace('"', "\"\"");
+    setting.server.admin(NAME, &format!("ALTER SCHEMA public OWNER TO \"{USER}\""));
+    setting.server.ask(
+        NAME,
+        &format!(
+            "CREATE TABLE plain (id serial PRIMARY KEY); CREATE TYPE mood AS ENUM ('a');
+             CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+             REVOKE ALL ON FUNCTION f() FROM PUBLIC; GRANT SELECT ON plain TO PUBLIC;
+             GRANT UPDATE ON SEQUENCE plain_id_seq TO PUBLIC; GRANT SELECT (id) ON plain TO PUBLIC;
+             GRANT ALL ON plain TO \"{USER}\"; GRANT ALL ON SCHEMA public TO \"{USER}\";
+             REVOKE CONNECT ON DATABASE \"{quoted}\" FROM PUBLIC; SELECT lo_create(7)"
+        ),
+    );
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.roles, [USER, "postgres"]);
+    assert_eq!(made.contents.needed_roles(), [""; 0]);
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+}
+
+#[test]
+fn roles_that_are_named_are_made_by_a_user_with_createrole_or_it_is_asked_for() {
+    let setting = Setting::new(1);
+    for name in ["reader", "keeper", "mapped", "idle"] {
+        setting.server.admin(NAME, &format!("CREATE ROLE {name}"));
+    }
+    setting.server.admin(NAME, &format!("GRANT keeper, idle TO \"{USER}\""));
+    setting.server.ask(
+        NAME,
+        "CREATE TABLE one (a int); CREATE POLICY p ON one TO reader USING (true);
+         CREATE TABLE two (a int); REVOKE INSERT ON two FROM CURRENT_USER;
+         CREATE TABLE idles (a int); GRANT CREATE ON SCHEMA \"o'dd \"\"s\" TO idle;
+         ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT ON TABLES TO PUBLIC",
+    );
+    setting.server.ask(NAME, "REVOKE CREATE ON SCHEMA \"o'dd \"\"s\" FROM idle");
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.needed_roles(), ["keeper", USER, "reader"]);
+    let scratch = Postgres::with_superuser_alone();
+    let roles = "SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_'";
+    let error = try_out(&setting, "1", &as_drill(&scratch, "CREATEDB")).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(all.contains("permission denied to create role"), "{all}");
+    assert!(all.contains("CREATEROLE") && all.contains("`scratch`"), "{all}");
+    assert_eq!(recorded(&setting, "1"), made, "it says nothing of the backup");
+    assert_eq!(scratch.admin("postgres", roles), "2");
+    scratch.admin("postgres", "DROP ROLE drill");
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", roles), "2");
+}
+
 /// A check that looks into another table by its bare name: it can be dumped, listed
 /// and read, and no restore takes the rows.
 pub(crate) const UNRESTORABLE: &str = "
@@ -246,10 +309,7 @@ fn what_needs_an_extension_that_cannot_be_had_is_left_out_and_said() {
     let made = setting.backup("1").result.unwrap();
     assert_eq!(made.contents.extensions.len(), 3);
     let scratch = Postgres::start();
-    scratch
-        .admin("postgres", "CREATE ROLE drill LOGIN CREATEDB CREATEROLE PASSWORD 'drill-password'");
-    let url = format!("postgresql://drill:drill-password@127.0.0.1:{}/postgres", scratch.port());
-    let at = DrillPlace::server(&database_url::read(&url).unwrap());
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
     let record = try_out(&setting, "1", &at).result.unwrap();
     let Some(Drill::Passed { tables, rows, not_drilled, .. }) = record.drill else {
         panic!("{:?}", record.drill)

@@ -69,14 +69,15 @@ impl Step for MissingRoles {
 }
 
 const CREATE_ROLES: &str = "\
-SELECT format('CREATE ROLE %I NOLOGIN', name)
+SELECT format('CREATE ROLE %I NOLOGIN ROLE CURRENT_USER', name)
 FROM json_array_elements_text(:'names'::json) name
 \\gexec
 ";
 
-/// Makes roles that nobody can log in as, so that grants to them can be restored.
+/// Makes roles that nobody can log in as, so that grants to them can be restored. The user
+/// is a member of each: only such a one may set its default privileges.
 ///
-/// - Command: `psql … < SCRIPT`: `CREATE ROLE … NOLOGIN` for each.
+/// - Command: `psql … < SCRIPT`: `CREATE ROLE … NOLOGIN ROLE CURRENT_USER` for each.
 /// - Exits: 0; others are read as errors.
 /// - Touches: the server. Let [`DropRoles`] be a `finally` of the flow.
 ///
@@ -126,12 +127,14 @@ impl Step for CreateRoles {
 const DROP_ROLES: &str = "\
 SELECT format('DROP ROLE IF EXISTS %I', name)
 FROM json_array_elements_text(:'names'::json) name
+WHERE name IN (SELECT rolname FROM pg_catalog.pg_roles)
 \\gexec
 ";
 
 /// Drops the roles that [`CreateRoles`] has made.
 ///
-/// - Command: `psql … < SCRIPT`: `DROP ROLE IF EXISTS …` for each.
+/// - Command: `psql … < SCRIPT`: `DROP ROLE IF EXISTS …` for each that is there: whoever
+///   may not make one may not ask for that either.
 /// - Exits: 0; others are read as errors.
 /// - Touches: the server.
 ///
