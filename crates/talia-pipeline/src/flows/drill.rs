@@ -16,7 +16,7 @@ use crate::{
             Restored, ServerFolders, StartCluster, StopCluster, TryExtensions, TuneCluster,
             WriteRecord, compatible,
         },
-        install::{Privilege, RemoveTrees},
+        install::{FreeSpace, Privilege, RemoveTrees},
     },
 };
 
@@ -221,6 +221,9 @@ fn server(
             cx.run(clear())?;
             cx.finally(clear());
             cx.run(MakeClusterFolders::new(&cluster))?;
+            // The disk may be the one that the service writes to.
+            let room = FreeSpace::new(folder, needed_bytes(record));
+            cx.run(room.way_out("free some disk space, or name a scratch server in the settings"))?;
             cx.run(InitCluster::new(&cluster))?;
             cx.run(TuneCluster::new(&cluster))?;
             cx.finally(StopCluster::new(&cluster));
@@ -228,6 +231,15 @@ fn server(
             Ok(Connection::new(&cluster.database()).clients(&order.clients))
         }
     }
+}
+
+/// What a new server and its log of changes take, whatever is restored there.
+const SERVER_BYTES: u64 = 400_000_000;
+
+/// What a server of a drill's own may need: a fifth more than the database has on its own
+/// disk, as sorting for its indexes takes room too, and the server itself.
+fn needed_bytes(record: &BackupRecord) -> u64 {
+    (record.restored_bytes().saturating_mul(6) / 5).saturating_add(SERVER_BYTES)
 }
 
 fn try_out(

@@ -12,17 +12,14 @@ use crate::{
         backup::{
             Archive, AskServer, BackupId, BackupPlace, BackupRecord, CheckBackup, Connection,
             Contents, CountRows, EndSessions, ExtensionsThere, ListArchive, ListDrops, MakePlace,
-            PgRestore, RemovePartials, Replaced, Restored, RunScript, SchemasThere, WriteScript,
-            compatible,
+            PgRestore, RemovePartials, Replaced, Restored, RunScript, SchemasThere, TEXT_PER_DUMP,
+            WriteScript, compatible,
         },
         install::FreeSpace,
     },
 };
 
 use super::backup::{BackupOrder, backup, connect, versions};
-
-/// How many bytes of SQL a byte of a compressed dump may become.
-const TEXT_PER_DUMP: u64 = 4;
 
 /// What a restore would do, for a person to say yes to. `Display` is that text.
 #[derive(Debug, Clone)]

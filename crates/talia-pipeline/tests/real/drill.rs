@@ -330,6 +330,21 @@ fn what_needs_an_extension_that_cannot_be_had_is_left_out_and_said() {
 }
 
 #[test]
+fn a_database_that_does_not_fit_on_the_disk_is_not_restored_there() {
+    let setting = Setting::new(1);
+    let mut made = setting.backup("1").result.unwrap();
+    assert!(made.database_bytes > 1_000_000, "{}", made.database_bytes);
+    made.database_bytes = 7_000_000_000_000_000;
+    fs::write(setting.place.record(&made.id), made.to_json()).unwrap();
+    let (at, folder) = local(&setting);
+    let error = try_out(&setting, "1", &at).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(all.contains("8400000400 MB are needed") && all.contains("scratch server"), "{all}");
+    assert!(!folder.exists());
+    assert_eq!(recorded(&setting, "1"), made, "it says nothing of the backup");
+}
+
+#[test]
 fn an_interrupted_drill_leaves_no_server_and_no_outcome() {
     let setting = Setting::new(10);
     let made = setting.backup("1").result.unwrap();
