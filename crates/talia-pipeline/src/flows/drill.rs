@@ -129,7 +129,8 @@ enum Tried {
 /// were counted in the dump's own snapshot, and writes the outcome into its record.
 ///
 /// Roles that the dump names beside its owners and the server lacks are made, for nobody to
-/// log in as: a user of a scratch server needs `CREATEDB`, and `CREATEROLE` for these.
+/// log in as: a user of a scratch server needs `CREATEDB`, and `CREATEROLE` for these. Several
+/// drills may be at work on one server at once.
 /// Of extensions that the server cannot have, and of schemas that the backup was made
 /// without, all that needs them is left out, and said: nothing else may fail. A backup whose drill has failed is none: it does not
 /// count for retention, and no restore begins from it. A drill that could not be made
@@ -261,15 +262,16 @@ fn try_out(
         ))
         .hint("name a scratch server of the same version or a newer one"));
     }
-    let missing = cx.run(MissingRoles::new(server, contents.needed_roles()))?;
-    if !missing.is_empty() {
-        cx.finally(DropRoles::new(server, &missing));
-        cx.run(CreateRoles::new(server, &missing))?;
-        cx.note(format!("roles made for the drill: {}", missing.join(", ")));
-    }
+    // Whether or not this one makes any: a killed one may have left some.
+    cx.finally(DropRoles::new(server));
     cx.run(DropScratch::new(server, scratch))?;
     cx.finally(DropScratch::new(server, scratch));
     cx.run(CreateScratch::new(server, scratch, &contents.encoding))?;
+    let missing = cx.run(MissingRoles::new(server, contents.needed_roles()))?;
+    if !missing.is_empty() {
+        cx.run(CreateRoles::new(server, &missing, scratch))?;
+        cx.note(format!("roles made for the drill: {}", missing.join(", ")));
+    }
     let database = server.to(scratch);
     let names: Vec<String> = contents.extensions.iter().map(|e| e.name.clone()).collect();
     let lacking = match names.is_empty() {

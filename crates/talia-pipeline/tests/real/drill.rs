@@ -11,13 +11,16 @@ use talia_pipeline::{
     flows::{BackupOrder, Dependents, DrillOrder, DrillPlace, drill, restore},
     parse::database_url,
     process::Cancel,
-    steps::backup::{BackupRecord, Backups, Drill, Prune, ReadBack, Retention, TableRows},
+    steps::backup::{
+        BackupPlace, BackupRecord, Backups, Drill, Prune, ReadBack, Retention, TableRows,
+    },
 };
 
 use crate::{
     alone,
     backup::{NAME, Setting, id, run as backup},
     postgres::{PASSWORD, Postgres, USER, as_user},
+    support::{command, said},
 };
 
 fn try_out(setting: &Setting, name: &str, at: &DrillPlace) -> Finished<BackupRecord> {
@@ -163,17 +166,94 @@ fn roles_that_are_named_are_made_by_a_user_with_createrole_or_it_is_asked_for() 
     let made = setting.backup("1").result.unwrap();
     assert_eq!(made.contents.needed_roles(), ["keeper", USER, "reader"]);
     let scratch = Postgres::with_superuser_alone();
-    let roles = "SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_'";
     let error = try_out(&setting, "1", &as_drill(&scratch, "CREATEDB")).result.unwrap_err();
     let all = format!("{error} / {:?}", error.hint_text());
     assert!(all.contains("permission denied to create role"), "{all}");
     assert!(all.contains("CREATEROLE") && all.contains("`scratch`"), "{all}");
     assert_eq!(recorded(&setting, "1"), made, "it says nothing of the backup");
-    assert_eq!(scratch.admin("postgres", roles), "2");
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
     scratch.admin("postgres", "DROP ROLE drill");
     let at = as_drill(&scratch, "CREATEDB CREATEROLE");
     assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
-    assert_eq!(scratch.admin("postgres", roles), "2");
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+}
+
+/// How many roles there are beside PostgreSQL's own and a user `drill`.
+const ROLES: &str = "SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'drill')";
+
+#[test]
+fn roles_of_another_drill_stay_and_those_of_a_killed_one_go() {
+    let setting = Setting::new(1);
+    setting.backup("1").result.unwrap();
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    setting.server.ask(NAME, "CREATE TABLE one (a int); GRANT SELECT ON one TO reader");
+    setting.backup("2").result.unwrap();
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    // As another drill has it at work.
+    scratch.admin(
+        "postgres",
+        "SET ROLE drill; CREATE ROLE reader;
+         COMMENT ON ROLE reader IS 'made by a drill of talia-pipeline, which drops it again';
+         CREATE DATABASE other",
+    );
+    scratch.admin("postgres", "GRANT CONNECT ON DATABASE other TO reader");
+    assert!(try_out(&setting, "2", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "1");
+    // It was killed. The next drill needs no role at all.
+    scratch.admin("postgres", "DROP DATABASE other");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+    // What somebody else has made is left alone.
+    scratch.admin("postgres", "CREATE ROLE reader");
+    assert!(try_out(&setting, "2", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "1");
+}
+
+#[test]
+fn two_environments_drill_at_once_on_one_server() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE \"o'ther \"\"role\"; CREATE ROLE \"$do$ %s\"");
+    setting.server.ask(NAME, GRANTS);
+    setting.server.ask(NAME, "GRANT SELECT ON granted TO \"$do$ %s\"");
+    setting.backup("1").result.unwrap();
+    let other = BackupPlace::new(setting.folder.path().join("other"));
+    said(command("cp").arg("-r").args([setting.place.folder(), other.folder()]));
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    thread::scope(|scope| {
+        for (place, name) in [(&setting.place, "talia_drill_a"), (&other, "talia_drill \"b")] {
+            let at = at.clone().database_name(name);
+            scope.spawn(move || {
+                for _ in 0..8 {
+                    let mut pipeline = Pipeline::new("drill", "/", World::real().unwrap());
+                    let order = DrillOrder::new(5000);
+                    let tried = pipeline.run(|cx| drill(cx, place, &id("1"), &at, &order));
+                    assert!(tried.result.unwrap().is_drilled());
+                }
+            });
+        }
+    });
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+}
+
+#[test]
+fn a_role_that_goes_during_the_drill_says_nothing_of_the_backup() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    setting.server.ask(NAME, "CREATE TABLE one (a int); GRANT SELECT ON one TO reader");
+    let mut made = setting.backup("1").result.unwrap();
+    // As if it had gone just after it was looked for.
+    made.contents.named_roles = Some(Vec::new());
+    fs::write(setting.place.record(&made.id), made.to_json()).unwrap();
+    let (at, _) = local(&setting);
+    let error = try_out(&setting, "1", &at).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(
+        all.contains("role \"reader\" does not exist") && all.contains("make that role"),
+        "{all}"
+    );
+    assert_eq!(recorded(&setting, "1"), made);
 }
 
 /// A check that looks into another table by its bare name: it can be dumped, listed

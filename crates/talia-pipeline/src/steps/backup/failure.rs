@@ -50,6 +50,10 @@ const WAYS_OUT: &[(&str, &str)] = &[
         "query would be affected by row-level security",
         "back up as the tables' owner, or as a user with BYPASSRLS",
     ),
+    (
+        "ERROR:  role \"",
+        "make that role on the server it is restored on, for nobody to log in as, then start again",
+    ),
     ("server does not support SSL", "correct sslmode in DATABASE_URL of the environment's .env"),
     (
         "unsupported version",
@@ -78,6 +82,19 @@ const OUTSIDE: &[&str] = &[
     "must be superuser",
     "must be member of role",
     "must be able to SET ROLE",
+    // No dump has roles.
+    "ERROR:  role \"",
+    "remaining connection slots",
+    "canceling statement due to",
+    "Too many open files",
+    "Input/output error",
+    "Disk quota exceeded",
+    // Of the system and of how the server was built.
+    "could not create locale",
+    "ERROR:  collation \"pg_catalog.",
+    "ICU is not supported in this build",
+    "unrecognized configuration parameter",
+    "unsupported version",
 ];
 
 /// Whether what a program says is about its surroundings.
