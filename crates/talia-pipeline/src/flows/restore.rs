@@ -317,7 +317,7 @@ fn usable(cx: &Context, place: &BackupPlace, id: &BackupId) -> Result<BackupReco
     Err(Error::refused(format!(
         "the backup {id} does not count: it was not read back, or its drill has failed"
     ))
-    .hint("restore from another one; `status` tells the last that counts"))
+    .hint("restore from another one: `cargo xtask backups` lists them"))
 }
 
 /// Counts what a backup has counted.

@@ -10,8 +10,8 @@ use crate::{
     error::{Error, Result},
     flows::Dependents,
     protocol::{
-        Area, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
-        Restored, RevisionId, ServerState, Version,
+        Area, BackupList, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request,
+        RestorePlan, Restored, RevisionId, ServerState, Version,
     },
     server::Record,
 };
@@ -36,6 +36,14 @@ impl Remote {
     /// As [`Remote::observe`].
     pub fn releases(&self, cx: &Context) -> Result<Vec<Record>> {
         self.observe(cx, Request::Releases)
+    }
+
+    /// The backups that are kept there, the newest first.
+    ///
+    /// # Errors
+    /// As [`Remote::observe`].
+    pub fn backups(&self, cx: &Context) -> Result<BackupList> {
+        self.observe(cx, Request::Backups)
     }
 
     /// The app's own records that the query names, the oldest first.

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     flows::{self, BackupOrder, Dependents, DrillOrder, DrillPlace},
     parse::database_url::Database,
-    protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
+    protocol::{BackupKept, BackupList, BackupState, Drilled, RestorePlan, Restored, compact_time},
     server::PushedFile,
     steps::{
         backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
@@ -22,6 +22,28 @@ const RESTORES: &str = "a backup is restored\n";
 
 /// Whom PostgreSQL's server runs as where it is installed, for a drill on this machine.
 const POSTGRES: &str = "postgres";
+
+/// The backups that are kept, the newest first, with the releases that each was made
+/// before. Changes nothing.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn backups(cx: &Context, server: &Server) -> Result<BackupList> {
+    let listing = cx.observe(Backups::new(&place(server)))?;
+    let releases = cx.observe(ReadRecords::new(&server.layout))?.all;
+    let kept = |record: &BackupRecord| {
+        let id = Some(record.id.as_str());
+        let own = releases.iter().rev().filter(|release| release.backup.as_deref() == id);
+        let failed = match &record.drill {
+            Some(Drill::Failed { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        };
+        BackupKept::new(state(record), &record.database, record.read_verified)
+            .failed(failed)
+            .releases(own.map(|release| release.id.clone()).collect())
+    };
+    Ok(BackupList::new(listing.records.iter().map(kept).collect(), listing.broken))
+}
 
 /// Backs the database up, proves that the backup can be read, and tries it out where
 /// the policy asks for that; only then do outdated backups go.
