@@ -6,7 +6,7 @@ use talia_pipeline::{
     Context, Finished, Pipeline, Result, World,
     flows::{
         Dependents,
-        server::{Server, backup_now, backups, drill_now, restore, restore_plan},
+        server::{Server, backup_now, backups, drill_now, maintenance, restore, restore_plan},
     },
     protocol::BackupList,
     secret::{Secret, SecretValue},
@@ -181,6 +181,44 @@ fn backups_are_listed_with_what_they_are_worth_and_of_which_release_they_are() {
     assert_eq!(finished.exit_code.code(), 2);
     let error = finished.result.unwrap_err();
     assert_eq!(error.hint_text(), Some("`cargo xtask backups` lists them"), "{error}");
+}
+
+#[test]
+fn sessions_of_before_a_killed_restore_are_ended_by_whoever_mends_it() {
+    let setting = Setting::new(1);
+    let server = server(&setting, NOW);
+    let page = server.layout.maintenance();
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let open = || {
+        let open = setting.server.again_and_again(NAME, "SELECT pg_sleep(600);");
+        while setting.server.admin(NAME, asleep) != "1" {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        open
+    };
+    // As its agent has left it. The next one fails at once, for there is no such backup.
+    let mend = || {
+        fs::write(&page, "a backup is restored\n").unwrap();
+        let (finished, told) =
+            run(|cx| restore(cx, &server, "20261124T0815", false, Dependents::Refuse));
+        assert_eq!(finished.exit_code.code(), 2, "{told}");
+        assert!(!page.exists(), "{told}");
+        told
+    };
+    let first = open();
+    let told = mend();
+    assert!(told.contains("end the sessions of") && !told.contains("are not ended"), "{told}");
+    assert_eq!(setting.server.admin(NAME, asleep), "0");
+    assert_eq!(names(&server.layout.backups()), [""; 0], "no password is left");
+    drop(first);
+    let second = open();
+    fs::write(&page, "a backup is restored\n").unwrap();
+    run(|cx| maintenance(cx, &server, false)).0.result.unwrap();
+    assert_eq!(setting.server.admin(NAME, asleep), "0");
+    assert!(!page.exists());
+    drop(second);
+    setting.server.stop_at_once();
+    assert!(mend().contains("the app's sessions are not ended"));
 }
 
 #[test]
