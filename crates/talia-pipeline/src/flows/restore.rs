@@ -225,12 +225,17 @@ pub fn restore(
                 Error::step(done).hint(format!("the state before is in the backup {}", before.id))
             })
         });
-        let (now, dropped) = restored.map_err(|error| match error.hint_text() {
-            Some(_) => error,
-            None => error.hint(format!(
+        let (now, dropped) = restored.map_err(|error| {
+            let kept = format!(
                 "it was one transaction, so nothing is changed; the state before is in the backup {}",
                 before.id
-            )),
+            );
+            match error.hint_text().map(str::to_owned) {
+                // It says already what has become of the data.
+                Some(hint) if hint.contains(before.id.as_str()) => error,
+                Some(hint) => error.hint(format!("{hint}; {kept}")),
+                None => error.hint(kept),
+            }
         })?;
         let differences = record.contents.differences(&now, &BTreeSet::new());
         for difference in &differences {
