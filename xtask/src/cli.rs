@@ -35,6 +35,7 @@ fn run() -> Result<ExitCode> {
     let world = World::real()?;
     match matches.subcommand() {
         Some(("backup", matches)) => crate::backup::run(matches, world),
+        Some(("backups", matches)) => crate::backups::run(matches, world),
         Some(("cancel", matches)) => crate::cancel::run(matches, world),
         Some(("ci", matches)) => crate::ci::run(matches, world),
         Some(("coverage", matches)) => crate::coverage::run(matches, world),
@@ -87,6 +88,7 @@ fn command() -> Command {
         .subcommand(crate::cancel::command())
         .subcommand(crate::unlock::command())
         .subcommand(crate::maintenance::command())
+        .subcommand(crate::backups::command())
         .subcommand(crate::backup::command())
         .subcommand(crate::backup::drill_command())
         .subcommand(crate::restore::command())

@@ -2,6 +2,7 @@
 
 mod asking;
 mod backup;
+mod backups;
 mod cancel;
 mod change;
 mod ci;

@@ -9,7 +9,7 @@ use talia_pipeline::{
 };
 
 use crate::{
-    cli,
+    cli::{self, harmless},
     environment::{Target, env},
     text::{ago, rows},
 };
@@ -92,9 +92,21 @@ fn told(state: &ServerState) -> String {
         },
     ));
     lines.push(("free disk", size(state.free_bytes)));
-    lines.push(("maintenance", if state.maintenance { "on" } else { "off" }.to_owned()));
+    lines.push(("maintenance", told_maintenance(state)));
     lines.extend(state.landing.iter().flat_map(|landing| told_landing(landing, now)));
     rows(&lines)
+}
+
+fn told_maintenance(state: &ServerState) -> String {
+    let Some(reason) = state.maintenance_reason.as_deref().filter(|_| state.maintenance) else {
+        return if state.maintenance { "on" } else { "off" }.to_owned();
+    };
+    // Whoever gives a reason takes the page away himself.
+    let left = match state.lock {
+        Some(_) => "",
+        None => ", and who did that has ended: `maintenance off` or the next deploy ends it",
+    };
+    format!("on: {}{left}", harmless(reason))
 }
 
 fn told_landing(landing: &LandingState, now: u64) -> Vec<(&'static str, String)> {
@@ -159,5 +171,23 @@ mod tests {
              free disk    12.9 GB\n\
              maintenance  on\n"
         );
+    }
+
+    #[test]
+    fn why_there_is_a_maintenance_page_is_told_and_whether_it_was_left() {
+        let told = |more: &str| {
+            let text = format!(
+                r#"{{"environment":"staging","at_ms":1,"live":null,"served":{{"Err":"x"}},
+                "slots":[],"maintenance":true{more}}}"#
+            );
+            let told = told(&serde_json::from_str(&text).unwrap());
+            told.lines().last().unwrap().to_owned()
+        };
+        assert_eq!(told(""), "maintenance  on");
+        let why = r#","maintenance_reason":"a backup is restored""#;
+        let left = "who did that has ended: `maintenance off` or the next deploy ends it";
+        assert_eq!(told(why), format!("maintenance  on: a backup is restored, and {left}"));
+        let lock = r#","lock":{"pid":7,"doing":"restore","by":"a","run":"r","since_ms":1}"#;
+        assert_eq!(told(&format!("{why}{lock}")), "maintenance  on: a backup is restored");
     }
 }

@@ -6,9 +6,9 @@ use talia_pipeline::{
     flows::{
         Dependents,
         server::{
-            BackOrder, Order, Server, backup_now, drill_now, hold_for_latest, install_agent,
-            maintenance, prune, push, release, releases, restore, restore_plan, rollback,
-            settle_all, status,
+            BackOrder, Order, Server, backup_now, backups, drill_now, hold_for_latest,
+            install_agent, maintenance, prune, push, release, releases, restore, restore_plan,
+            rollback, settle_all, status,
         },
     },
     process::Cancel,
@@ -45,6 +45,7 @@ pub(crate) fn serve(site: &Site, request: Request, feed: &Feed) -> Result<ExitCo
         Request::Hello(version) => ask.hello(version),
         Request::Status => ask.read(&site.signals, status),
         Request::Releases => ask.read(&site.signals, releases),
+        Request::Backups => ask.read(&site.signals, backups),
         Request::Plan { digest, revision, accept_drift } => {
             let digest = digest.unwrap_or_else(talia_pipeline::digest::Digest::planned);
             let order = Order { digest, revision, after: None, accept_drift };

@@ -58,6 +58,7 @@ fn environments() {
     for command in [
         &["status"][..],
         &["releases"],
+        &["backups"],
         &["logs"],
         &["cancel"],
         &["cancel", "landing"],

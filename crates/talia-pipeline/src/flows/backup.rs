@@ -177,7 +177,7 @@ fn make(
     let contents = cx.run(dump)?;
     cx.run(read_back)?;
     let sealed = cx.run(Seal::new(place, id))?;
-    let record = BackupRecord::verified(
+    let mut record = BackupRecord::verified(
         id,
         order.now_ms,
         database.to_string(),
@@ -186,6 +186,7 @@ fn make(
         sealed.schema_hash,
         contents,
     );
+    record.database_bytes = server.database_bytes;
     cx.run(WriteRecord::new(place, &record))?;
     if let Some(retention) = order.retention {
         let prune = Prune::new(place, retention, order.now_ms).keeping(id);

@@ -16,7 +16,7 @@ use crate::{
             Restored, ServerFolders, StartCluster, StopCluster, TryExtensions, TuneCluster,
             WriteRecord, compatible,
         },
-        install::{Privilege, RemoveTrees},
+        install::{FreeSpace, Privilege, RemoveTrees},
     },
 };
 
@@ -128,7 +128,9 @@ enum Tried {
 /// Restores a backup somewhere else, compares its tables and rows with those that
 /// were counted in the dump's own snapshot, and writes the outcome into its record.
 ///
-/// Roles that the dump names and the server lacks are made, for nobody to log in as.
+/// Roles that the dump names beside its owners and the server lacks are made, for nobody to
+/// log in as: a user of a scratch server needs `CREATEDB`, and `CREATEROLE` for these. Several
+/// drills may be at work on one server at once.
 /// Of extensions that the server cannot have, and of schemas that the backup was made
 /// without, all that needs them is left out, and said: nothing else may fail. A backup whose drill has failed is none: it does not
 /// count for retention, and no restore begins from it. A drill that could not be made
@@ -220,6 +222,9 @@ fn server(
             cx.run(clear())?;
             cx.finally(clear());
             cx.run(MakeClusterFolders::new(&cluster))?;
+            // The disk may be the one that the service writes to.
+            let room = FreeSpace::new(folder, needed_bytes(record));
+            cx.run(room.way_out("free some disk space, or name a scratch server in the settings"))?;
             cx.run(InitCluster::new(&cluster))?;
             cx.run(TuneCluster::new(&cluster))?;
             cx.finally(StopCluster::new(&cluster));
@@ -227,6 +232,15 @@ fn server(
             Ok(Connection::new(&cluster.database()).clients(&order.clients))
         }
     }
+}
+
+/// What a new server and its log of changes take, whatever is restored there.
+const SERVER_BYTES: u64 = 400_000_000;
+
+/// What a server of a drill's own may need: a fifth more than the database has on its own
+/// disk, as sorting for its indexes takes room too, and the server itself.
+fn needed_bytes(record: &BackupRecord) -> u64 {
+    (record.restored_bytes().saturating_mul(6) / 5).saturating_add(SERVER_BYTES)
 }
 
 fn try_out(
@@ -248,15 +262,16 @@ fn try_out(
         ))
         .hint("name a scratch server of the same version or a newer one"));
     }
-    let missing = cx.run(MissingRoles::new(server, &contents.roles))?;
-    if !missing.is_empty() {
-        cx.finally(DropRoles::new(server, &missing));
-        cx.run(CreateRoles::new(server, &missing))?;
-        cx.note(format!("roles made for the drill: {}", missing.join(", ")));
-    }
+    // Whether or not this one makes any: a killed one may have left some.
+    cx.finally(DropRoles::new(server));
     cx.run(DropScratch::new(server, scratch))?;
     cx.finally(DropScratch::new(server, scratch));
     cx.run(CreateScratch::new(server, scratch, &contents.encoding))?;
+    let missing = cx.run(MissingRoles::new(server, contents.needed_roles()))?;
+    if !missing.is_empty() {
+        cx.run(CreateRoles::new(server, &missing, scratch))?;
+        cx.note(format!("roles made for the drill: {}", missing.join(", ")));
+    }
     let database = server.to(scratch);
     let names: Vec<String> = contents.extensions.iter().map(|e| e.name.clone()).collect();
     let lacking = match names.is_empty() {

@@ -12,17 +12,14 @@ use crate::{
         backup::{
             Archive, AskServer, BackupId, BackupPlace, BackupRecord, CheckBackup, Connection,
             Contents, CountRows, EndSessions, ExtensionsThere, ListArchive, ListDrops, MakePlace,
-            PgRestore, RemovePartials, Replaced, Restored, RunScript, SchemasThere, WriteScript,
-            compatible,
+            PgRestore, RemovePartials, Replaced, Restored, RunScript, SchemasThere, TEXT_PER_DUMP,
+            WriteScript, compatible,
         },
         install::FreeSpace,
     },
 };
 
 use super::backup::{BackupOrder, backup, connect, versions};
-
-/// How many bytes of SQL a byte of a compressed dump may become.
-const TEXT_PER_DUMP: u64 = 4;
 
 /// What a restore would do, for a person to say yes to. `Display` is that text.
 #[derive(Debug, Clone)]
@@ -228,12 +225,17 @@ pub fn restore(
                 Error::step(done).hint(format!("the state before is in the backup {}", before.id))
             })
         });
-        let (now, dropped) = restored.map_err(|error| match error.hint_text() {
-            Some(_) => error,
-            None => error.hint(format!(
+        let (now, dropped) = restored.map_err(|error| {
+            let kept = format!(
                 "it was one transaction, so nothing is changed; the state before is in the backup {}",
                 before.id
-            )),
+            );
+            match error.hint_text().map(str::to_owned) {
+                // It says already what has become of the data.
+                Some(hint) if hint.contains(before.id.as_str()) => error,
+                Some(hint) => error.hint(format!("{hint}; {kept}")),
+                None => error.hint(kept),
+            }
         })?;
         let differences = record.contents.differences(&now, &BTreeSet::new());
         for difference in &differences {
@@ -320,7 +322,7 @@ fn usable(cx: &Context, place: &BackupPlace, id: &BackupId) -> Result<BackupReco
     Err(Error::refused(format!(
         "the backup {id} does not count: it was not read back, or its drill has failed"
     ))
-    .hint("restore from another one; `status` tells the last that counts"))
+    .hint("restore from another one: `cargo xtask backups` lists them"))
 }
 
 /// Counts what a backup has counted.

@@ -121,6 +121,9 @@ pub struct ServerState {
     /// Whether clients get the maintenance page.
     #[serde(default)]
     pub maintenance: bool,
+    /// Why, where it was not a person who has asked for it.
+    #[serde(default)]
+    pub maintenance_reason: Option<String>,
     /// The last backup that counts.
     #[serde(default)]
     pub backup: Option<BackupState>,

@@ -10,6 +10,7 @@
 mod accepted;
 mod answer;
 mod area;
+mod backups;
 mod landing;
 mod lock_holder;
 mod log_query;
@@ -27,6 +28,7 @@ pub use answer::{
     Refusal, Released, RestorePlan, Restored, ServerState, SlotState, Taken, to_json,
 };
 pub use area::Area;
+pub use backups::{BackupKept, BackupList};
 pub use landing::{
     LandingAborted, LandingBegun, LandingDrift, LandingFile, LandingIndex, LandingRelease,
     LandingReleased, LandingRequest, LandingState, LandingTaken, LandingTransaction,

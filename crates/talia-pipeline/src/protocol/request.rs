@@ -42,6 +42,8 @@ pub enum Request {
     Status,
     /// `releases`: the records that are kept.
     Releases,
+    /// `backups`: those that are kept, and what is known of each.
+    Backups,
     /// `logs [follow] [since T] [request ID]`: the app's own records.
     Logs(LogQuery),
     /// `plan DIGEST|- REVISION [accept-drift]`: what a release would do.
@@ -144,6 +146,7 @@ impl Request {
             Self::Hello(_)
             | Self::Status
             | Self::Releases
+            | Self::Backups
             | Self::Logs(_)
             | Self::Plan { .. }
             | Self::Release { .. }
@@ -175,6 +178,7 @@ impl Request {
             Self::Hello(_)
             | Self::Status
             | Self::Releases
+            | Self::Backups
             | Self::Logs(_)
             | Self::Plan { .. }
             | Self::RollbackPlan { .. } => true,
@@ -201,7 +205,9 @@ fn backup_id(text: &str) -> Result<String> {
     let holds = text.starts_with(|first: char| first.is_ascii_digit())
         && (8..=64).contains(&text.len())
         && text.chars().all(plain);
-    holds.then(|| text.to_owned()).ok_or_else(|| Error::usage("expected a backup's id"))
+    holds.then(|| text.to_owned()).ok_or_else(|| {
+        Error::usage("expected a backup's id").hint("`cargo xtask backups` lists them")
+    })
 }
 
 impl FromStr for Request {
@@ -225,6 +231,7 @@ impl FromStr for Request {
             "hello" => Self::Hello(words.parse("a version")?),
             "status" => Self::Status,
             "releases" => Self::Releases,
+            "backups" => Self::Backups,
             "logs" => Self::Logs(LogQuery::parse(&mut words)?),
             "plan" => Self::Plan {
                 digest: words.maybe("-", "a digest or `-`")?,
@@ -319,6 +326,7 @@ impl fmt::Display for Request {
             Self::Hello(version) => write!(f, "hello {version}"),
             Self::Status => f.write_str("status"),
             Self::Releases => f.write_str("releases"),
+            Self::Backups => f.write_str("backups"),
             Self::Logs(query) => write!(f, "logs{query}"),
             Self::Plan { digest, revision, accept_drift } => {
                 let (digest, drift) = (or(digest.as_ref(), "-"), flag(*accept_drift, DRIFT));
@@ -387,6 +395,7 @@ mod tests {
             "hello 0.1".to_owned(),
             "status".to_owned(),
             "releases".to_owned(),
+            "backups".to_owned(),
             "logs".to_owned(),
             "logs follow since 15m request 7f-3".to_owned(),
             format!("plan - {SHA}"),
@@ -527,6 +536,7 @@ mod tests {
             "internal-sftp",
             "logs since 1h --follow",
             "logs request ../../etc/passwd",
+            "backups all",
             "restore ../../x",
             "restore -x",
             "maintenance",
@@ -567,7 +577,9 @@ mod tests {
         ] {
             assert_eq!(asked(verb).unwrap_err().kind(), ErrorKind::Refused, "{verb}");
         }
-        for verb in ["status", "backup", "cancel", "logs", "landing index -", "rollback - plan"] {
+        for verb in
+            ["status", "backups", "backup", "cancel", "logs", "landing index -", "rollback - plan"]
+        {
             assert!(asked(verb).is_ok(), "{verb}");
         }
     }

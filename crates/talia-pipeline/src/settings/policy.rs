@@ -142,8 +142,11 @@ pub struct Backups {
     /// release. Default: no.
     pub drill: bool,
     /// `scratch`: the name in `.env` of the URL of a server where a drill makes a
-    /// database of its own, `talia_drill_<environment>`, and drops it again; that user
-    /// needs CREATEDB. Without it, a throw-away cluster on the server itself.
+    /// database of its own, `talia_drill_<environment>`, and drops it again: environments of
+    /// one name, on several hosts, need a server each. That user
+    /// needs CREATEDB; and CREATEROLE where grants, default privileges, policies or user
+    /// mappings of the dump name roles that are not there. Owners are not asked for.
+    /// Without it, a throw-away cluster on the server itself.
     pub scratch: Option<String>,
     /// `exclude_schemas`: schemas that no backup has, such as those that a provider keeps
     /// for itself and that this user may not read. Default: none.

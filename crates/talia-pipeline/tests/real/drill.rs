@@ -11,13 +11,16 @@ use talia_pipeline::{
     flows::{BackupOrder, Dependents, DrillOrder, DrillPlace, drill, restore},
     parse::database_url,
     process::Cancel,
-    steps::backup::{BackupRecord, Backups, Drill, Prune, ReadBack, Retention, TableRows},
+    steps::backup::{
+        BackupPlace, BackupRecord, Backups, Drill, Prune, ReadBack, Retention, TableRows,
+    },
 };
 
 use crate::{
     alone,
     backup::{NAME, Setting, id, run as backup},
     postgres::{PASSWORD, Postgres, USER, as_user},
+    support::{command, said},
 };
 
 fn try_out(setting: &Setting, name: &str, at: &DrillPlace) -> Finished<BackupRecord> {
@@ -111,6 +114,146 @@ fn a_backup_passes_on_a_server_that_is_given_and_nothing_stays_there() {
     assert!(error.to_string().contains("Connection refused"), "{error}");
     assert!(!format!("{error:?}").contains(PASSWORD));
     assert_eq!(recorded(&setting, "1"), record);
+}
+
+/// On this server, as a user with these rights.
+fn as_drill(scratch: &Postgres, rights: &str) -> DrillPlace {
+    let role = format!("CREATE ROLE drill LOGIN {rights} PASSWORD 'drill-password'");
+    scratch.admin("postgres", &role);
+    let url = format!("postgresql://drill:drill-password@127.0.0.1:{}/postgres", scratch.port());
+    DrillPlace::server(&database_url::read(&url).unwrap())
+}
+
+#[test]
+fn an_app_whose_only_role_is_its_owner_is_drilled_by_a_user_with_createdb_alone() {
+    let setting = Setting::new(1);
+    let quoted = NAME.replace('"', "\"\"");
+    setting.server.admin(NAME, &format!("ALTER SCHEMA public OWNER TO \"{USER}\""));
+    setting.server.ask(
+        NAME,
+        &format!(
+            "CREATE TABLE plain (id serial PRIMARY KEY); CREATE TYPE mood AS ENUM ('a');
+             CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+             REVOKE ALL ON FUNCTION f() FROM PUBLIC; GRANT SELECT ON plain TO PUBLIC;
+             GRANT UPDATE ON SEQUENCE plain_id_seq TO PUBLIC; GRANT SELECT (id) ON plain TO PUBLIC;
+             GRANT ALL ON plain TO \"{USER}\"; GRANT ALL ON SCHEMA public TO \"{USER}\";
+             REVOKE CONNECT ON DATABASE \"{quoted}\" FROM PUBLIC; SELECT lo_create(7)"
+        ),
+    );
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.roles, [USER, "postgres"]);
+    assert_eq!(made.contents.needed_roles(), [""; 0]);
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+}
+
+#[test]
+fn roles_that_are_named_are_made_by_a_user_with_createrole_or_it_is_asked_for() {
+    let setting = Setting::new(1);
+    for name in ["reader", "keeper", "mapped", "idle"] {
+        setting.server.admin(NAME, &format!("CREATE ROLE {name}"));
+    }
+    setting.server.admin(NAME, &format!("GRANT keeper, idle TO \"{USER}\""));
+    setting.server.ask(
+        NAME,
+        "CREATE TABLE one (a int); CREATE POLICY p ON one TO reader USING (true);
+         CREATE TABLE two (a int); REVOKE INSERT ON two FROM CURRENT_USER;
+         CREATE TABLE idles (a int); GRANT CREATE ON SCHEMA \"o'dd \"\"s\" TO idle;
+         ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT ON TABLES TO PUBLIC",
+    );
+    setting.server.ask(NAME, "REVOKE CREATE ON SCHEMA \"o'dd \"\"s\" FROM idle");
+    let made = setting.backup("1").result.unwrap();
+    assert_eq!(made.contents.needed_roles(), ["keeper", USER, "reader"]);
+    let scratch = Postgres::with_superuser_alone();
+    let error = try_out(&setting, "1", &as_drill(&scratch, "CREATEDB")).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(all.contains("permission denied to create role"), "{all}");
+    assert!(all.contains("CREATEROLE") && all.contains("`scratch`"), "{all}");
+    assert_eq!(recorded(&setting, "1"), made, "it says nothing of the backup");
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+    scratch.admin("postgres", "DROP ROLE drill");
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+}
+
+/// How many roles there are beside PostgreSQL's own and a user `drill`.
+const ROLES: &str = "SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'drill')";
+
+#[test]
+fn roles_of_another_drill_stay_and_those_of_a_killed_one_go() {
+    let setting = Setting::new(1);
+    setting.backup("1").result.unwrap();
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    setting.server.ask(NAME, "CREATE TABLE one (a int); GRANT SELECT ON one TO reader");
+    setting.backup("2").result.unwrap();
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    // As another drill has it at work.
+    scratch.admin(
+        "postgres",
+        "SET ROLE drill; CREATE ROLE reader;
+         COMMENT ON ROLE reader IS 'made by a drill of talia-pipeline, which drops it again';
+         CREATE DATABASE other",
+    );
+    scratch.admin("postgres", "GRANT CONNECT ON DATABASE other TO reader");
+    assert!(try_out(&setting, "2", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "1");
+    // It was killed. The next drill needs no role at all.
+    scratch.admin("postgres", "DROP DATABASE other");
+    assert!(try_out(&setting, "1", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+    // What somebody else has made is left alone.
+    scratch.admin("postgres", "CREATE ROLE reader");
+    assert!(try_out(&setting, "2", &at).result.unwrap().is_drilled());
+    assert_eq!(scratch.admin("postgres", ROLES), "1");
+}
+
+#[test]
+fn two_environments_drill_at_once_on_one_server() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE \"o'ther \"\"role\"; CREATE ROLE \"$do$ %s\"");
+    setting.server.ask(NAME, GRANTS);
+    setting.server.ask(NAME, "GRANT SELECT ON granted TO \"$do$ %s\"");
+    setting.backup("1").result.unwrap();
+    let other = BackupPlace::new(setting.folder.path().join("other"));
+    said(command("cp").arg("-r").args([setting.place.folder(), other.folder()]));
+    let scratch = Postgres::with_superuser_alone();
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
+    thread::scope(|scope| {
+        for (place, name) in [(&setting.place, "talia_drill_a"), (&other, "talia_drill \"b")] {
+            let at = at.clone().database_name(name);
+            scope.spawn(move || {
+                for _ in 0..8 {
+                    let mut pipeline = Pipeline::new("drill", "/", World::real().unwrap());
+                    let order = DrillOrder::new(5000);
+                    let tried = pipeline.run(|cx| drill(cx, place, &id("1"), &at, &order));
+                    assert!(tried.result.unwrap().is_drilled());
+                }
+            });
+        }
+    });
+    assert_eq!(scratch.admin("postgres", ROLES), "0");
+}
+
+#[test]
+fn a_role_that_goes_during_the_drill_says_nothing_of_the_backup() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    setting.server.ask(NAME, "CREATE TABLE one (a int); GRANT SELECT ON one TO reader");
+    let mut made = setting.backup("1").result.unwrap();
+    // As if it had gone just after it was looked for.
+    made.contents.named_roles = Some(Vec::new());
+    fs::write(setting.place.record(&made.id), made.to_json()).unwrap();
+    let (at, _) = local(&setting);
+    let error = try_out(&setting, "1", &at).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(
+        all.contains("role \"reader\" does not exist") && all.contains("make that role"),
+        "{all}"
+    );
+    assert_eq!(recorded(&setting, "1"), made);
 }
 
 /// A check that looks into another table by its bare name: it can be dumped, listed
@@ -246,10 +389,7 @@ fn what_needs_an_extension_that_cannot_be_had_is_left_out_and_said() {
     let made = setting.backup("1").result.unwrap();
     assert_eq!(made.contents.extensions.len(), 3);
     let scratch = Postgres::start();
-    scratch
-        .admin("postgres", "CREATE ROLE drill LOGIN CREATEDB CREATEROLE PASSWORD 'drill-password'");
-    let url = format!("postgresql://drill:drill-password@127.0.0.1:{}/postgres", scratch.port());
-    let at = DrillPlace::server(&database_url::read(&url).unwrap());
+    let at = as_drill(&scratch, "CREATEDB CREATEROLE");
     let record = try_out(&setting, "1", &at).result.unwrap();
     let Some(Drill::Passed { tables, rows, not_drilled, .. }) = record.drill else {
         panic!("{:?}", record.drill)
@@ -267,6 +407,21 @@ fn what_needs_an_extension_that_cannot_be_had_is_left_out_and_said() {
     let all =
         Drill::Passed { at_ms: 5000, tables: 10, rows: made.contents.rows(), not_drilled: vec![] };
     assert_eq!(record.drill, Some(all));
+}
+
+#[test]
+fn a_database_that_does_not_fit_on_the_disk_is_not_restored_there() {
+    let setting = Setting::new(1);
+    let mut made = setting.backup("1").result.unwrap();
+    assert!(made.database_bytes > 1_000_000, "{}", made.database_bytes);
+    made.database_bytes = 7_000_000_000_000_000;
+    fs::write(setting.place.record(&made.id), made.to_json()).unwrap();
+    let (at, folder) = local(&setting);
+    let error = try_out(&setting, "1", &at).result.unwrap_err();
+    let all = format!("{error} / {:?}", error.hint_text());
+    assert!(all.contains("8400000400 MB are needed") && all.contains("scratch server"), "{all}");
+    assert!(!folder.exists());
+    assert_eq!(recorded(&setting, "1"), made, "it says nothing of the backup");
 }
 
 #[test]

@@ -64,8 +64,16 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// A running server.
+    /// A running server that knows the app's user.
     pub(crate) fn start() -> Self {
+        let server = Self::with_superuser_alone();
+        let password = PASSWORD.replace('\'', "''");
+        server.admin("postgres", &format!("CREATE ROLE \"{USER}\" LOGIN PASSWORD '{password}'"));
+        server
+    }
+
+    /// A running server that knows nobody else.
+    pub(crate) fn with_superuser_alone() -> Self {
         let server = Self { folder: Temp::new(), port: free_port() };
         let (data, sock) = (server.data(), server.sock());
         for folder in [&data, &sock] {
@@ -94,8 +102,6 @@ impl Postgres {
         );
         fs::write(data.join("postgresql.auto.conf"), settings).unwrap();
         server.control(&["start", "--wait", "--timeout=30"]);
-        let password = PASSWORD.replace('\'', "''");
-        server.admin("postgres", &format!("CREATE ROLE \"{USER}\" LOGIN PASSWORD '{password}'"));
         server
     }
 

@@ -176,6 +176,28 @@ fn a_restore_that_drops_and_fails_changes_nothing() {
 }
 
 #[test]
+fn a_role_that_has_gone_since_is_asked_for_and_nothing_is_changed() {
+    let setting = Setting::new(1);
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    setting.server.ask(NAME, "CREATE TABLE one (a int); GRANT SELECT ON one TO reader");
+    setting.backup("1").result.unwrap();
+    setting.server.admin(NAME, "DROP OWNED BY reader; DROP ROLE reader");
+    setting.server.ask(NAME, "DELETE FROM big WHERE id > 500");
+    let now = state(&setting);
+    let error = run(&setting, "1", before("2")).result.unwrap_err();
+    let all = format!("{error} {:?}", error.hint_text());
+    for part in
+        ["role \"reader\" does not exist", "make that role", "nothing is changed", "backup 2"]
+    {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert_eq!(state(&setting), now);
+    setting.server.admin(NAME, "CREATE ROLE reader");
+    run(&setting, "1", before("3")).result.unwrap();
+    assert_eq!(setting.server.ask(NAME, "SELECT count(*) FROM big"), "1000");
+}
+
+#[test]
 fn a_restore_that_fails_changes_nothing() {
     let setting = Setting::new(1);
     setting.server.ask(

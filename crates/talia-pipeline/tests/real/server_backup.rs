@@ -6,11 +6,13 @@ use talia_pipeline::{
     Context, Finished, Pipeline, Result, World,
     flows::{
         Dependents,
-        server::{Server, backup_now, drill_now, restore, restore_plan},
+        server::{Server, backup_now, backups, drill_now, maintenance, restore, restore_plan},
     },
+    protocol::BackupList,
     secret::{Secret, SecretValue},
     server::Layout,
     settings::Policy,
+    steps::backup::{BackupRecord, Drill},
 };
 
 use crate::{
@@ -118,6 +120,105 @@ fn a_backup_that_does_not_restore_pushes_no_other_one_out() {
     let kept = names(&first.layout.backups());
     let own: Vec<String> = ["dump", "json", "sql"].map(|end| format!("{}.{end}", made.id)).into();
     assert_eq!(kept, own);
+}
+
+#[test]
+fn backups_are_listed_with_what_they_are_worth_and_of_which_release_they_are() {
+    let setting = Setting::new(1);
+    let server = |now| Server { policy: Policy::default(), ..server(&setting, now) };
+    let first = server(NOW);
+    let layout = &first.layout;
+    let list = || run(|cx| backups(cx, &first)).0.result.unwrap();
+    assert_eq!(list(), BackupList::default());
+    for at in 0..4 {
+        run(|cx| backup_now(cx, &server(NOW + at * 60_000))).0.result.unwrap();
+    }
+    let change = |id: &str, change: &dyn Fn(&mut BackupRecord)| {
+        let path = layout.backups().join(format!("{id}.json"));
+        let mut record = BackupRecord::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+        change(&mut record);
+        fs::write(path, record.to_json()).unwrap();
+    };
+    let reason = "it does not restore: x";
+    change("20261124T081600Z-042", &|record| {
+        record.drill = Some(Drill::Failed { at_ms: NOW, reason: reason.into() });
+    });
+    change("20261124T081700Z-042", &|record| {
+        let (tables, rows) = (1, 2);
+        record.drill = Some(Drill::Passed { at_ms: NOW, tables, rows, not_drilled: vec![] });
+    });
+    fs::write(layout.backups().join("20261124T081800Z-042.json"), "{").unwrap();
+    for (id, backup) in [(OLD, FIRST), (NEW, "20261124T081700Z-042")] {
+        released(layout, id, "blue", "A=1\n");
+        let path = layout.release(&id.parse().unwrap()).join("record.json");
+        let text = fs::read_to_string(&path).unwrap();
+        let named = format!("\"backup\":\"{backup}\",\"fate\"");
+        fs::write(path, text.replace("\"fate\"", &named)).unwrap();
+    }
+    let list = list();
+    let told: Vec<_> = list
+        .backups
+        .iter()
+        .map(|kept| {
+            let releases: Vec<&str> = kept.releases.iter().map(AsRef::as_ref).collect();
+            let backup = &kept.backup;
+            (backup.id.as_str(), backup.drilled_ms, kept.failed.as_deref(), releases)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("20261124T081700Z-042", Some(NOW), None, vec![NEW]),
+            ("20261124T081600Z-042", None, Some(reason), vec![]),
+            (FIRST, None, None, vec![OLD]),
+        ]
+    );
+    assert!(list.backups.iter().all(|kept| kept.read_verified && kept.backup.bytes > 0));
+    let [broken] = list.broken.as_slice() else { panic!("{:?}", list.broken) };
+    assert!(broken.starts_with("20261124T081800Z-042: it is no record"), "{broken}");
+    // One that is none is asked for: the way to those that are.
+    let (finished, _) = run(|cx| restore(cx, &first, "20261124T0815", false, Dependents::Refuse));
+    assert_eq!(finished.exit_code.code(), 2);
+    let error = finished.result.unwrap_err();
+    assert_eq!(error.hint_text(), Some("`cargo xtask backups` lists them"), "{error}");
+}
+
+#[test]
+fn sessions_of_before_a_killed_restore_are_ended_by_whoever_mends_it() {
+    let setting = Setting::new(1);
+    let server = server(&setting, NOW);
+    let page = server.layout.maintenance();
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let open = || {
+        let open = setting.server.again_and_again(NAME, "SELECT pg_sleep(600);");
+        while setting.server.admin(NAME, asleep) != "1" {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        open
+    };
+    // As its agent has left it. The next one fails at once, for there is no such backup.
+    let mend = || {
+        fs::write(&page, "a backup is restored\n").unwrap();
+        let (finished, told) =
+            run(|cx| restore(cx, &server, "20261124T0815", false, Dependents::Refuse));
+        assert_eq!(finished.exit_code.code(), 2, "{told}");
+        assert!(!page.exists(), "{told}");
+        told
+    };
+    let first = open();
+    let told = mend();
+    assert!(told.contains("end the sessions of") && !told.contains("are not ended"), "{told}");
+    assert_eq!(setting.server.admin(NAME, asleep), "0");
+    assert_eq!(names(&server.layout.backups()), [""; 0], "no password is left");
+    drop(first);
+    let second = open();
+    fs::write(&page, "a backup is restored\n").unwrap();
+    run(|cx| maintenance(cx, &server, false)).0.result.unwrap();
+    assert_eq!(setting.server.admin(NAME, asleep), "0");
+    assert!(!page.exists());
+    drop(second);
+    setting.server.stop_at_once();
+    assert!(mend().contains("the app's sessions are not ended"));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn refused_requests(live: &str) -> Vec<(String, i32)> {
         ("ask staging status", 4),
         ("status staging", 2),
         ("STATUS", 4),
+        ("backups /etc", 2),
         ("status  ", 2),
         (" status", 2),
         ("logs  follow", 2),

@@ -62,6 +62,7 @@ fn outlook(scene: &Scene) -> Outlook {
         unfinished: None,
         drift: Vec::new(),
         maintenance: false,
+        maintenance_reason: None,
         backup: None,
         free_bytes: 0,
         landing: None,

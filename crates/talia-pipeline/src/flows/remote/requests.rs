@@ -10,14 +10,16 @@ use crate::{
     error::{Error, Result},
     flows::Dependents,
     protocol::{
-        Area, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request, RestorePlan,
-        Restored, RevisionId, ServerState, Version,
+        Area, BackupList, BackupState, Cancelled, Drilled, LogQuery, Outlook, ReleaseId, Request,
+        RestorePlan, Restored, RevisionId, ServerState, Version,
     },
     server::Record,
 };
 
 use super::{LONG, Remote, ask::Ask};
 
+/// What an agent says to a verb that it does not know.
+const UNKNOWN: &str = "there is no such request";
 /// What a push may bring at most, as the agent has it.
 const PUSHED_BYTES: u64 = 1 << 20;
 
@@ -36,6 +38,22 @@ impl Remote {
     /// As [`Remote::observe`].
     pub fn releases(&self, cx: &Context) -> Result<Vec<Record>> {
         self.observe(cx, Request::Releases)
+    }
+
+    /// The backups that are kept there, the newest first.
+    ///
+    /// # Errors
+    /// As [`Remote::observe`]; refused by an agent that is older than this request.
+    pub fn backups(&self, cx: &Context) -> Result<BackupList> {
+        self.observe(cx, Request::Backups).map_err(|error| {
+            if !error.to_string().ends_with(UNKNOWN) {
+                return error;
+            }
+            error.hint(self.addressed(
+                "its agent is older than this client: `cargo xtask server agent install` brings \
+                 one that knows backups",
+            ))
+        })
     }
 
     /// The app's own records that the query names, the oldest first.

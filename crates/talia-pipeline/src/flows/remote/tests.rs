@@ -181,6 +181,18 @@ fn requests_are_one_word_each_for_ssh_and_answers_are_typed() {
 }
 
 #[test]
+fn an_agent_that_does_not_know_backups_yet_is_to_be_replaced() {
+    let there = "no-such-verb".parse::<Request>().unwrap_err();
+    let error = ask(4, failed(&there), |cx, remote| remote.backups(cx)).0.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let hint = error.hint_text().unwrap();
+    assert!(hint.contains("`cargo xtask server agent install --env staging`"), "{hint}");
+    let held = failed(&Error::refused("held").hint("wait"));
+    let error = ask(4, held, |cx, remote| remote.backups(cx)).0.unwrap_err();
+    assert_eq!(error.hint_text(), Some("wait"));
+}
+
+#[test]
 fn what_is_pushed_goes_by_a_file_and_never_stands_in_a_command() {
     let folder = std::env::temp_dir().join(format!("talia-push-{}", std::process::id()));
     let folder = camino::Utf8PathBuf::from_path_buf(folder).unwrap();

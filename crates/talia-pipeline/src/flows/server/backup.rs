@@ -4,13 +4,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     context::Context,
-    error::{Error, Result},
-    flows::{self, BackupOrder, Dependents, DrillOrder, DrillPlace},
+    error::{Error, ErrorKind, Result},
+    flows::{self, BackupOrder, Dependents, DrillOrder, DrillPlace, backup::connect},
     parse::database_url::Database,
-    protocol::{BackupState, Drilled, RestorePlan, Restored, compact_time},
+    protocol::{BackupKept, BackupList, BackupState, Drilled, RestorePlan, Restored, compact_time},
     server::PushedFile,
     steps::{
-        backup::{BackupId, BackupPlace, BackupRecord, Backups, Drill, Prune, Retention},
+        backup::{
+            BackupId, BackupPlace, BackupRecord, Backups, Drill, EndSessions, MakePlace, Prune,
+            Retention,
+        },
         server::{LiveSlot, ReadDatabase, ReadRecords, SetMaintenance},
     },
 };
@@ -22,6 +25,28 @@ const RESTORES: &str = "a backup is restored\n";
 
 /// Whom PostgreSQL's server runs as where it is installed, for a drill on this machine.
 const POSTGRES: &str = "postgres";
+
+/// The backups that are kept, the newest first, with the releases that each was made
+/// before. Changes nothing.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn backups(cx: &Context, server: &Server) -> Result<BackupList> {
+    let listing = cx.observe(Backups::new(&place(server)))?;
+    let releases = cx.observe(ReadRecords::new(&server.layout))?.all;
+    let kept = |record: &BackupRecord| {
+        let id = Some(record.id.as_str());
+        let own = releases.iter().rev().filter(|release| release.backup.as_deref() == id);
+        let failed = match &record.drill {
+            Some(Drill::Failed { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        };
+        BackupKept::new(state(record), &record.database, record.read_verified)
+            .failed(failed)
+            .releases(own.map(|release| release.id.clone()).collect())
+    };
+    Ok(BackupList::new(listing.records.iter().map(kept).collect(), listing.broken))
+}
 
 /// Backs the database up, proves that the backup can be read, and tries it out where
 /// the policy asks for that; only then do outdated backups go.
@@ -128,18 +153,41 @@ fn refuse_other(cx: &Context, server: &Server, id: &BackupId, database: &Databas
     }
 }
 
-/// Takes the maintenance page away that a killed restore has left. One that a person
-/// has put there stays.
+/// Why there is a maintenance page, where a flow has made it: a person gives no reason.
+pub(super) fn maintenance_reason(server: &Server) -> Option<String> {
+    let why = std::fs::read(server.layout.maintenance()).ok()?;
+    (why == RESTORES.as_bytes()).then(|| RESTORES.trim_end().to_owned())
+}
+
+/// Ends the sessions that may know the tables of before a killed restore, then takes the
+/// maintenance page away that it has left. One that a person has put there stays.
 ///
 /// # Errors
-/// When it cannot be removed.
+/// When the page cannot be removed.
 pub(super) fn mend_restore(cx: &Context, server: &Server) -> Result<()> {
-    let page = server.layout.maintenance();
-    if !std::fs::read(&page).is_ok_and(|why| why == RESTORES.as_bytes()) {
+    if maintenance_reason(server).is_none() {
         return Ok(());
     }
     cx.note("a restore ended before its end: its maintenance page is taken away");
-    cx.run(SetMaintenance::new(page, false))
+    match end_sessions(cx, server) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+        // Better clients that may see an error than none at all.
+        Err(error) => cx.note(format!(
+            "the app's sessions are not ended, and may know tables that are gone: {error}"
+        )),
+    }
+    cx.run(SetMaintenance::new(server.layout.maintenance(), false))
+}
+
+fn end_sessions(cx: &Context, server: &Server) -> Result<()> {
+    let (place, order) = (place(server), order(server, "-mended")?);
+    let database = database(cx, server, &live_env(cx, server)?)?;
+    cx.group("end the sessions of before", |cx| {
+        cx.run(MakePlace::new(&place))?;
+        let connection = connect(cx, &place, order.id(), &database, order.programs())?;
+        cx.run(EndSessions::new(&connection)).map(drop)
+    })
 }
 
 /// The last backup that counts.

@@ -21,7 +21,7 @@ mod switch;
 mod upkeep;
 
 pub use agent::install_agent;
-pub use backup::{backup_now, drill_now, restore, restore_plan};
+pub use backup::{backup_now, backups, drill_now, restore, restore_plan};
 pub use files::{env_names, push};
 pub use host::Server;
 pub use logs::{Logged, log_tail, logs};

@@ -52,6 +52,7 @@ pub(super) fn state(cx: &Context, server: &Server, seen: &Seen) -> Result<Server
         unfinished: seen.records.unfinished().next().map(|record| record.id.clone()),
         drift: drift.iter().map(Drift::told).collect(),
         maintenance: server.layout.maintenance().exists(),
+        maintenance_reason: super::backup::maintenance_reason(server),
         backup: super::backup::last_backup(cx, server)?,
         free_bytes: room.bytes,
         landing: Some(super::landing::state(cx, server)?),

@@ -12,17 +12,22 @@ use crate::{
 
 use super::{
     Server,
+    backup::mend_restore,
     look::{Seen, look},
 };
 
 /// How long a client may take to move the registry's `latest`.
 pub(in crate::flows) const LATEST_WITHIN: Duration = Duration::from_secs(30);
 
-/// Gives clients a page that says to come back, or takes it away. Health stays open.
+/// Gives clients a page that says to come back, or takes it away, also one that a killed
+/// restore has left. Health stays open.
 ///
 /// # Errors
 /// When the file cannot be changed.
 pub fn maintenance(cx: &Context, server: &Server, on: bool) -> Result<()> {
+    if !on {
+        mend_restore(cx, server)?;
+    }
     cx.run(SetMaintenance::new(server.layout.maintenance(), on))
 }
 

@@ -103,7 +103,8 @@ impl Step for Backups {
 fn read(place: &BackupPlace, id: &BackupId) -> Result<BackupRecord> {
     let path = place.record(id);
     let text = fs::read_to_string(&path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound => Error::usage(format!("there is no backup {id}")),
+        io::ErrorKind::NotFound => Error::usage(format!("there is no backup {id}"))
+            .hint("`cargo xtask backups` lists them"),
         _ => Error::step(format!("{path} cannot be read")).caused_by(cause),
     })?;
     let record = BackupRecord::from_json(&text)?;
@@ -250,6 +251,8 @@ mod tests {
         fs::write(folder.path().join("a.dump"), "fulL a").unwrap();
         assert!(step.check().unwrap_err().to_string().contains("checksum differs"));
         let none = CheckBackup::new(&folder.place(), &BackupId::new("none").unwrap());
-        assert_eq!(none.check().unwrap_err().to_string(), "there is no backup none");
+        let error = none.check().unwrap_err();
+        assert_eq!(error.to_string(), "there is no backup none");
+        assert_eq!(error.hint_text(), Some("`cargo xtask backups` lists them"));
     }
 }

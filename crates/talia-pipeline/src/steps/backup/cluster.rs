@@ -236,6 +236,8 @@ impl TuneCluster {
              synchronous_commit = off\n\
              autovacuum = off\n\
              wal_level = minimal\n\
+             min_wal_size = 32MB\n\
+             max_wal_size = 128MB\n\
              max_wal_senders = 0\n\
              max_locks_per_transaction = 512\n",
             // A list: in quotes of its own a comma or a blank is a part of a name.

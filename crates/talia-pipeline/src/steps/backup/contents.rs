@@ -65,6 +65,10 @@ pub struct Contents {
     pub large_objects: u64,
     /// Roles that own something or are granted something.
     pub roles: Vec<String>,
+    /// Those of them that a restore without owners names all the same: in a grant, in
+    /// default privileges, in a policy. `None` in records of before that was asked.
+    #[serde(default)]
+    pub named_roles: Option<Vec<String>>,
     /// Extensions, without `plpgsql`, which every server has.
     pub extensions: Vec<Extension>,
     /// What was left out, if anything.
@@ -78,7 +82,7 @@ pub struct Contents {
 enum Line {
     Table(TableRows),
     Server { version: u32, encoding: String, large_objects: u64 },
-    Role { name: String },
+    Role { name: String, named: bool },
     Extension(Extension),
     Without(WithoutSchemas),
 }
@@ -92,9 +96,15 @@ impl Contents {
             tables: Vec::new(),
             large_objects: 0,
             roles: Vec::new(),
+            named_roles: None,
             extensions: Vec::new(),
             without: WithoutSchemas::default(),
         }
+    }
+
+    /// Roles without which it cannot be restored, even without its owners.
+    pub fn needed_roles(&self) -> &[String] {
+        self.named_roles.as_deref().unwrap_or(&self.roles)
     }
 
     /// All rows of all tables.
@@ -118,7 +128,13 @@ impl Contents {
                     contents.encoding = encoding;
                     contents.large_objects = large_objects;
                 }
-                Line::Role { name } => contents.roles.push(name),
+                Line::Role { name, named } => {
+                    let all = contents.named_roles.get_or_insert_default();
+                    if named {
+                        all.push(name.clone());
+                    }
+                    contents.roles.push(name);
+                }
                 Line::Extension(extension) => contents.extensions.push(extension),
                 Line::Without(without) => contents.without = without,
             }
@@ -181,7 +197,8 @@ mod tests {
         let text = concat!(
             "{\"kind\" : \"table\", \"schema\" : \"odd 'sch\", \"name\" : \"T\\n\\\"b\", \"oid\" : 7, \"rows\" : 2}\n\n",
             "{\"kind\" : \"server\", \"version\" : 150018, \"encoding\" : \"UTF8\", \"large_objects\" : 1}\n",
-            "{\"kind\" : \"role\", \"name\" : \"r\"}\n",
+            "{\"kind\" : \"role\", \"name\" : \"r\", \"named\" : false}\n",
+            "{\"kind\" : \"role\", \"name\" : \"s\", \"named\" : true}\n",
             "{\"kind\" : \"without\", \"schemas\" : [\"auth\"], \"objects\" : [\"2606/9\"]}\n",
             "{\"kind\" : \"extension\", \"name\" : \"e\", \"version\" : \"1\", \"objects\" : [\"1259/7\"]}\n",
         );
@@ -192,10 +209,15 @@ mod tests {
             (contents.amount(), amount(2, 1)),
             ("1 table, 2 rows".into(), "2 tables, 1 row".into())
         );
+        assert_eq!(contents.roles, ["r", "s"]);
+        assert_eq!(contents.needed_roles(), ["s"]);
+        // A record of before that was asked: it may be any.
+        let old = Contents { named_roles: None, ..contents.clone() };
+        assert_eq!(old.needed_roles(), ["r", "s"]);
         assert_eq!(contents.extensions[0].objects.len(), 1);
         assert_eq!(contents.without.schemas, ["auth"]);
         assert!(contents.without.objects.contains("2606/9"));
-        assert_eq!(Contents::read("{\"kind\":\"role\",\"name\":\"r\"}"), None);
+        assert_eq!(Contents::read("{\"kind\":\"role\",\"name\":\"r\",\"named\":true}"), None);
         assert_eq!(Contents::read("x"), None);
     }
 

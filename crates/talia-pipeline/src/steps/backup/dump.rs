@@ -181,7 +181,7 @@ mod tests {
             let Action::Command { read, .. } = step.action() else { unreachable!("a command") };
             read(&Answer::new(exit, out, err))
         };
-        assert!(read(0, "{\"kind\":\"role\",\"name\":\"a\"}\n", "").is_err());
+        assert!(read(0, "{\"kind\":\"role\",\"name\":\"a\",\"named\":true}\n", "").is_err());
         let error =
             read(3, "", "pg_dump: error: No space left on device\nERROR:  x\n").unwrap_err();
         assert!(error.to_string().contains("pg_dump: error: No space"), "{error}");

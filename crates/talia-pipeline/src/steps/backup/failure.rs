@@ -34,6 +34,14 @@ const WAYS_OUT: &[(&str, &str)] = &[
         "aborting because of server version mismatch",
         "install the programs of the server's version: `apt-get install postgresql-client-VERSION`",
     ),
+    // Both are asked of a scratch server alone.
+    ("permission denied to create database", "give the user of the scratch server CREATEDB"),
+    (
+        "permission denied to create role",
+        "give the user of the scratch server CREATEROLE, as grants, default privileges or policies \
+         name roles that are not there; or leave `scratch` out of [backup]: a server of the \
+         drill's own on this machine is used then",
+    ),
     (
         "permission denied",
         "back up as the tables' owner, or give the user the role pg_read_all_data",
@@ -41,6 +49,10 @@ const WAYS_OUT: &[(&str, &str)] = &[
     (
         "query would be affected by row-level security",
         "back up as the tables' owner, or as a user with BYPASSRLS",
+    ),
+    (
+        "ERROR:  role \"",
+        "make that role on the server it is restored on, for nobody to log in as, then start again",
     ),
     ("server does not support SSL", "correct sslmode in DATABASE_URL of the environment's .env"),
     (
@@ -68,6 +80,21 @@ const OUTSIDE: &[&str] = &[
     "permission denied",
     "must be owner",
     "must be superuser",
+    "must be member of role",
+    "must be able to SET ROLE",
+    // No dump has roles.
+    "ERROR:  role \"",
+    "remaining connection slots",
+    "canceling statement due to",
+    "Too many open files",
+    "Input/output error",
+    "Disk quota exceeded",
+    // Of the system and of how the server was built.
+    "could not create locale",
+    "ERROR:  collation \"pg_catalog.",
+    "ICU is not supported in this build",
+    "unrecognized configuration parameter",
+    "unsupported version",
 ];
 
 /// Whether what a program says is about its surroundings.
@@ -113,6 +140,14 @@ mod tests {
             "the dump has failed: pg_dump: error: could not write to file: No space left on device"
         );
         assert!(error.hint_text().unwrap().starts_with("free some disk"));
+        for (said, hint) in [
+            ("ERROR:  permission denied to create role", "CREATEROLE"),
+            ("ERROR:  permission denied to create database", "CREATEDB"),
+            ("ERROR:  permission denied for table x", "pg_read_all_data"),
+        ] {
+            let hinted = failed(&Answer::new(3, "", said), "x").hint_text().map(str::to_owned);
+            assert!(hinted.as_ref().is_some_and(|told| told.contains(hint)), "{said}: {hinted:?}");
+        }
         let error = failed(&Answer::new(1, "", ""), "the dump");
         assert_eq!(error.to_string(), "the dump has failed: exit 1");
         assert_eq!(read_answer(&Answer::new(0, "x", ""), "y").unwrap(), "x");

@@ -65,7 +65,8 @@ impl Step for MakePlace {
 ///
 /// - In this process: removes the files of the folder that have a backup's name and
 ///   end in `.partial`; where `<id>.json.partial` is among them and `<id>.json` is not
-///   there, `<id>.dump` and `<id>.sql` too: that run ended before its record.
+///   there, `<id>.dump` and `<id>.sql` too: that run ended before its record, or while
+///   an outdated backup was removed.
 /// - Touches: these files.
 ///
 /// ```

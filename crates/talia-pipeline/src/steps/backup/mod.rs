@@ -49,6 +49,7 @@ pub use folder::{MakePlace, RemovePartials, WriteRecord};
 pub use pass_file::{PassFile, RemovePassFile};
 pub use place::{BackupId, BackupPlace};
 pub use read_back::ReadBack;
+pub(crate) use record::TEXT_PER_DUMP;
 pub use record::{BackupRecord, Drill, DumpFile};
 pub use restore::{PgRestore, Restored};
 pub use retention::{Prune, Retention};

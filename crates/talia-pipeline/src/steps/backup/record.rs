@@ -10,6 +10,9 @@ use super::{BackupId, Contents, PgVersion};
 /// The layout of a record. A reader refuses one that is newer than it knows.
 const FORMAT: u32 = 1;
 
+/// How many bytes of rows a byte of a compressed dump may become.
+pub(crate) const TEXT_PER_DUMP: u64 = 4;
+
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpFile {
@@ -59,6 +62,9 @@ pub struct BackupRecord {
     pub full: DumpFile,
     /// The dump of the schema, `<id>.sql`.
     pub schema: DumpFile,
+    /// How large the database was on its server's disk, in bytes; 0 where nobody has asked.
+    #[serde(default)]
+    pub database_bytes: u64,
     /// Tells two schemas apart; the same for the same schema at any time.
     pub schema_hash: String,
     /// Whether all of the dump was read back without an error.
@@ -88,6 +94,7 @@ impl BackupRecord {
             pg_dump,
             full: files.0,
             schema: files.1,
+            database_bytes: 0,
             schema_hash: schema_hash.into(),
             read_verified: true,
             drill: None,
@@ -106,6 +113,14 @@ impl BackupRecord {
         let (version, hash) = (PgVersion::unknown(), hole::named("schema hash"));
         let database = hole::named("database");
         Self::verified(id, 0, database, version, (file.clone(), file), hash, Contents::unknown())
+    }
+
+    /// How much room it takes once it is restored, as far as anybody knows.
+    pub(crate) fn restored_bytes(&self) -> u64 {
+        match self.database_bytes {
+            0 => self.full.bytes.saturating_mul(TEXT_PER_DUMP),
+            bytes => bytes,
+        }
     }
 
     /// Whether a restore may begin from it: it was read back, and no drill says
@@ -188,5 +203,19 @@ mod tests {
         let outside = sample("7", 5).to_json().replace("\"id\": \"7\"", "\"id\": \"../7\"");
         assert!(BackupRecord::from_json(&outside).is_err());
         assert!(BackupRecord::from_json("{}").is_err());
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_is_read() {
+        let mut record = sample("7", 5);
+        record.full.bytes = 1000;
+        record.database_bytes = 9000;
+        assert_eq!(record.restored_bytes(), 9000);
+        let text = record.to_json().replace("  \"database_bytes\": 9000,\n", "");
+        assert!(!text.contains("database_bytes"), "{text}");
+        let text = text.replace("    \"named_roles\": null,\n", "");
+        assert!(!text.contains("named_roles"), "{text}");
+        let old = BackupRecord::from_json(&text).unwrap();
+        assert_eq!((old.database_bytes, old.restored_bytes()), (0, 4000));
     }
 }

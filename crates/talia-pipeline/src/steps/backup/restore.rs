@@ -227,6 +227,8 @@ mod tests {
             "pg_restore: error: could not execute query: ERROR:  could not extend file: No space left on device\n",
             "pg_restore: error: could not execute query: FATAL:  terminating connection due to administrator command\n",
             "pg_restore: error: could not execute query: ERROR:  permission denied for schema x\n",
+            "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\n",
+            "pg_restore: error: could not execute query: ERROR:  collation \"pg_catalog.de_DE\" for encoding \"UTF8\" does not exist\n",
             "Killed\n",
         ] {
             read(outside).unwrap_err();

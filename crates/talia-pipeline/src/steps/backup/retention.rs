@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, io};
 
 use crate::{
     error::{Error, Result},
@@ -56,8 +56,8 @@ impl Retention {
 /// backup whose files have changed does not count, so nothing goes in its favour.
 ///
 /// - In this process: reads the records; hashes the backups that stay, if any is to
-///   go; removes the record first, then the files, so that a kill leaves files
-///   without a record and never a record without files.
+///   go; makes the record the mark that [`RemovePartials`](super::RemovePartials) reads,
+///   then removes the files, the mark last: after a kill the next backup removes the rest.
 /// - Touches: files of outdated backups. All else in the folder stays.
 ///
 /// ```
@@ -111,14 +111,23 @@ impl Prune {
             if self.kept.contains(id) {
                 continue;
             }
-            for path in [self.place.record(id), self.place.full(id), self.place.schema(id)] {
-                remove_if_there(&path).map_err(|cause| {
-                    Error::step(format!("{path} cannot be removed")).caused_by(cause)
-                })?;
-            }
+            self.remove(id).map_err(|cause| {
+                let what = format!("the outdated backup {id} cannot be removed");
+                Error::step(what).caused_by(cause)
+            })?;
             removed.push(id.to_string());
         }
         Ok(removed)
+    }
+
+    fn remove(&self, id: &BackupId) -> io::Result<()> {
+        let mark = self.place.mark(id);
+        // One step, and no room is needed for it.
+        fs::rename(self.place.record(id), &mark)?;
+        for path in [self.place.full(id), self.place.schema(id), mark] {
+            remove_if_there(&path)?;
+        }
+        Ok(())
     }
 }
 
@@ -156,7 +165,7 @@ mod tests {
 
     use super::*;
     use crate::steps::{
-        backup::{Drill, for_tests::Folder},
+        backup::{Drill, RemovePartials, for_tests::Folder},
         testing::check,
     };
 
@@ -219,6 +228,28 @@ mod tests {
         fs::write(folder.path().join("d1.dump"), "fulL d1").unwrap();
         assert_eq!(prune(&folder, 1, 0), ["d30", "d1"]);
         assert_eq!(folder.names(), ["d20.dump", "d20.json", "d20.sql"]);
+    }
+
+    #[test]
+    fn what_ends_in_between_is_ended_by_the_next_backup() {
+        let folder = folder(&[1]);
+        // No file, so that its removal fails, of the size that its record says.
+        let odd = folder.path().join("d30.sql");
+        folder.backup("d30", NOW - 30 * DAY_MS, |record| {
+            fs::remove_file(&odd).unwrap();
+            fs::create_dir(&odd).unwrap();
+            record.schema.bytes = fs::metadata(&odd).unwrap().len();
+        });
+        let step = Prune::new(&folder.place(), Retention::new(1, 0), NOW);
+        let error = step.prune().unwrap_err();
+        assert!(error.to_string().contains("d30 cannot be removed"), "{error}");
+        assert_eq!(folder.names(), ["d1.dump", "d1.json", "d1.sql", "d30.json.partial", "d30.sql"]);
+        fs::remove_dir(&odd).unwrap();
+        fs::write(&odd, "").unwrap();
+        let rest = RemovePartials::new(&folder.place());
+        let Action::Work { work, .. } = rest.action() else { unreachable!("it is") };
+        assert_eq!(work().unwrap(), ["d30.json.partial", "d30.sql"]);
+        assert_eq!(folder.names(), ["d1.dump", "d1.json", "d1.sql"]);
     }
 
     #[test]

@@ -23,12 +23,21 @@ use crate::{
 pub struct FreeSpace {
     folder: Utf8PathBuf,
     needed_bytes: u64,
+    way_out: &'static str,
 }
 
 impl FreeSpace {
     /// In this folder, which needs so many bytes.
     pub fn new(folder: impl Into<Utf8PathBuf>, needed_bytes: u64) -> Self {
-        Self { folder: folder.into(), needed_bytes }
+        let way_out = "free some disk space, then start again";
+        Self { folder: folder.into(), needed_bytes, way_out }
+    }
+
+    /// What to do where less is free, if there is something else to do than to free some.
+    #[must_use]
+    pub fn way_out(mut self, hint: &'static str) -> Self {
+        self.way_out = hint;
+        self
     }
 }
 
@@ -56,7 +65,7 @@ impl Step for FreeSpace {
                     free / 1_000_000,
                     self.needed_bytes / 1_000_000
                 ))
-                .hint("free some disk space, then start again"));
+                .hint(self.way_out));
             }
             Ok(free)
         })
@@ -102,6 +111,10 @@ mod tests {
         assert_eq!(ask(52_000_000).unwrap(), 52_000_000);
         let error = ask(700_000_000).unwrap_err();
         assert_eq!(error.to_string(), "/var/tmp has 52 MB free, 700 MB are needed");
-        assert!(error.hint_text().is_some());
+        assert_eq!(error.hint_text(), Some("free some disk space, then start again"));
+        let fake = Fake::new(|_| Answer::new(0, "   Avail\n1\n", ""));
+        let step = || FreeSpace::new("/var/tmp", 2).way_out("leave it");
+        let error = pipeline.fake(fake, move |cx| cx.observe(step())).0.unwrap_err();
+        assert_eq!(error.hint_text(), Some("leave it"));
     }
 }

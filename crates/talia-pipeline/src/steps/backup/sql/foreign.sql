@@ -1,5 +1,42 @@
--- Roles that own something, or are granted something, in this database.
-SELECT json_build_object('kind', 'role', 'name', rolname)
+-- Roles that own something, or are granted something, in this database; and whether a dump
+-- that is restored without its owners names them all the same.
+WITH granted (owner, acl, usual) AS (
+  SELECT relowner, relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)
+  FROM pg_class
+  UNION ALL SELECT relowner, attacl, acldefault('c', relowner)
+            FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  UNION ALL SELECT nspowner, nspacl, acldefault('n', nspowner) FROM pg_namespace
+  UNION ALL SELECT proowner, proacl, acldefault('f', proowner) FROM pg_proc
+  UNION ALL SELECT typowner, typacl, acldefault('T', typowner) FROM pg_type
+  UNION ALL SELECT lanowner, lanacl, acldefault('l', lanowner) FROM pg_language
+  UNION ALL SELECT lomowner, lomacl, acldefault('L', lomowner) FROM pg_largeobject_metadata
+  UNION ALL SELECT fdwowner, fdwacl, acldefault('F', fdwowner) FROM pg_foreign_data_wrapper
+  UNION ALL SELECT srvowner, srvacl, acldefault('S', srvowner) FROM pg_foreign_server
+), named (role) AS (
+  -- Who is granted something or stands in a policy; of the owners, those whose default
+  -- privileges or whose login elsewhere it is.
+  SELECT refobjid FROM pg_shdepend
+  WHERE refclassid = 'pg_authid'::regclass
+    AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (deptype <> 'o' OR classid IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass))
+  -- An owner who may do more or less than owners do.
+  UNION SELECT owner FROM granted
+  WHERE acl IS NOT NULL AND owner IN (
+    SELECT grantee FROM (
+      (SELECT * FROM aclexplode(acl) EXCEPT SELECT * FROM aclexplode(usual))
+      UNION ALL (SELECT * FROM aclexplode(usual) EXCEPT SELECT * FROM aclexplode(acl))
+    ) AS unusual)
+  -- Where rows or functions have names of roles in them, it may be any.
+  UNION SELECT oid FROM pg_roles
+  WHERE EXISTS (SELECT FROM pg_attribute
+                WHERE attrelid >= 16384 AND NOT attisdropped
+                  AND atttypid IN ('regrole'::regtype, 'regrole[]'::regtype,
+                                   'aclitem'::regtype, 'aclitem[]'::regtype))
+     OR EXISTS (SELECT FROM pg_proc p, unnest(p.proconfig) AS setting
+                WHERE setting LIKE 'role=%' OR setting LIKE 'session_authorization=%')
+)
+SELECT json_build_object('kind', 'role', 'name', rolname,
+                         'named', oid IN (SELECT role FROM named))
 FROM pg_roles
 WHERE rolname !~ '^pg_' AND oid IN (
   SELECT refobjid FROM pg_shdepend
