@@ -171,15 +171,17 @@ pub(crate) fn a_backup_that_is_killed_at_any_step(yard: &Yard) {
     let steps = site.last_steps();
     println!("{} steps: {}", steps.len(), steps.join(", "));
     assert!(steps.iter().any(|step| step.starts_with("restore into")), "{steps:?}");
-    let lock_is_free = format!("flock --nonblock {}/lock true", site.folder());
+    let (lock, faults) =
+        (format!("{}/lock", site.folder()), format!("/etc/talia/{}.faults", site.environment));
     for n in 1..steps.len() {
-        site.faults(&format!("die after {n}"));
+        // The lock is free after the one before.
+        let next = format!("flock --nonblock {lock} true && echo 'die after {n}' > {faults}");
+        site.droplet.script(&next).unwrap();
         let dying = site.ask(Role::Deploy, &Request::Backup);
         let told = format!("killed after {}", steps[n - 1]);
         assert_eq!(dying.exit, Some(137), "{told}: {dying:#?}");
-        site.droplet.script(&lock_is_free).unwrap();
     }
-    site.no_faults();
+    site.droplet.script(&format!("flock --nonblock {lock} true && rm {faults}")).unwrap();
     // Whatever has been killed, one that counts is never taken for one that does not.
     assert!(site.status().backup.unwrap().id >= kept.id);
     let next: BackupState = site.ask(Role::Deploy, &Request::Backup).answer();
